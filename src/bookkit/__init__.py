@@ -1,0 +1,1 @@
+"""The authors' tools: the manuscript model, the checks and the press."""
