@@ -1,0 +1,1 @@
+"""The editions in `_book` as a reader gets them."""

@@ -1,0 +1,1 @@
+"""The style guide's mechanical rules over the book's prose."""
