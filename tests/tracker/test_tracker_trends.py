@@ -1,0 +1,121 @@
+"""The forecast against histories whose answer is known, and the notebooks on the seed and on our own book."""
+
+# ruff: noqa: E501 (sentences that say what is expected)
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bookkit.press.analysis import notebooks, run, told
+from bookkit.tracker import trends
+from bookkit.tracker.history import Snapshot
+from tracker.small import CHAPTER, OUTLINE, ROOT, SENTENCE, Tracked
+
+SEED = ROOT / "tests" / "data" / "tracker" / "seed.txt"
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def grown(words: list[int], hours: list[float] | None = None) -> list[Snapshot]:
+    """A history of word counts, an hour apart unless `hours` says when."""
+    when = hours or [float(hour) for hour in range(len(words))]
+    return [
+        Snapshot(START + timedelta(hours=hour), "", {"counts": {"words": count}, "pieces": {}})
+        for hour, count in zip(when, words, strict=True)
+    ]
+
+
+def test_a_steady_pace_gives_a_sure_forecast() -> None:
+    ahead = trends.forecast(grown([0, 100, 200, 300, 400]), 1000, np.random.default_rng(1))
+    assert ahead is not None
+    assert (ahead.left, ahead.intervals, ahead.p10_h, ahead.p50_h, ahead.p90_h) == (600, 4, 6.0, 6.0, 6.0)
+
+
+def test_an_uneven_pace_gives_the_mean_of_a_bernoulli_walk() -> None:
+    """Rates of 0 and 100 words an hour, half each: 200 successes take 400 h, standard deviation sqrt(400) h."""
+    ahead = trends.forecast(grown([0, 100, 100, 200, 200]), 200 + 20_000, np.random.default_rng(2), runs=4000)
+    assert ahead is not None
+    assert ahead.p10_h is not None
+    assert ahead.p50_h is not None
+    assert ahead.p90_h is not None
+    assert ahead.p50_h == pytest.approx(400, abs=3)
+    assert ahead.p90_h - ahead.p10_h == pytest.approx(2 * 1.2816 * 20, rel=0.1)
+
+
+def test_a_long_pause_weighs_as_much_as_it_lasted() -> None:
+    """One hour of 100 words in four of ten hours, nothing in the six hours of one interval: 40 words an hour."""
+    history = grown([0, 100, 200, 300, 400, 400], [0, 1, 2, 3, 4, 10])
+    ahead = trends.forecast(history, 400 + 8000, np.random.default_rng(3))
+    assert ahead is not None
+    assert ahead.p50_h == pytest.approx(200, rel=0.05)
+
+
+def test_no_forecast_from_too_little() -> None:
+    rng = np.random.default_rng(1)
+    assert trends.forecast([], 100, rng) is None
+    assert trends.forecast(grown([0, 5, 10]), 100, rng) is None
+    assert trends.forecast(grown([7, 7, 7, 7, 7]), 100, rng) is None
+    slow = trends.forecast(grown([0, 1, 1, 1, 1]), 10**9, rng, runs=50)
+    assert slow is not None
+    assert slow.p50_h is None
+    assert trends.finish(START.date(), None) == "not within 100 days"
+    assert trends.finish(START.date(), 30.0) == "2026-01-03"
+
+
+def test_a_passage_in_two_chapters_is_found(book: Tracked) -> None:
+    state = trends.load_state(
+        "2026-02-01", str(book.root / "tracker/PROGRESS_TRACKER.md"), "", str(book.root)
+    )
+    assert state.book is not None
+    assert list(trends.repeated(state.book)) == []
+    book.edit(OUTLINE, "status: outline\n", "")
+    book.edit(OUTLINE, "Here.", SENTENCE)
+    state = trends.load_state(
+        "2026-02-01", str(book.root / "tracker/PROGRESS_TRACKER.md"), "", str(book.root)
+    )
+    assert state.book is not None
+    found = list(trends.repeated(state.book))
+    assert found
+    assert {(one, other) for one, other, _ in found} == {(CHAPTER, OUTLINE)}
+
+
+@pytest.mark.parametrize("source", notebooks(ROOT), ids=lambda path: path.stem)
+def test_a_notebook_runs_on_the_seed(source: Path, tmp_path: Path) -> None:
+    parameters = {"as_of": "2026-11-25", "tracker": str(SEED), "history": "", "book": ""}
+    run(source, tmp_path / source.name, ROOT, parameters)
+    shown = told(tmp_path / source.name)
+    assert shown.title
+    expected = {
+        "progress": "**6 of 18 pieces of work are complete (33 %).**", "manuscript": "| 5,850 | 4 |",
+        "sources": "There is no ledger beside this document", "performance": "None of 0 snapshots",
+    }  # fmt: skip
+    assert expected[source.stem] in shown.markdown
+
+
+def test_a_notebook_runs_on_our_own_state_and_says_its_plots_in_words(tmp_path: Path) -> None:
+    parameters = {
+        "as_of": "2026-11-25", "tracker": str(ROOT / "tracker/PROGRESS_TRACKER.md"),
+        "history": str(ROOT / "tracker/history.jsonl"), "book": str(ROOT),
+    }  # fmt: skip
+    for name in ("progress",):
+        run(ROOT / "notebooks" / f"{name}.ipynb", tmp_path / f"{name}.ipynb", ROOT, parameters)
+        shown = told(tmp_path / f"{name}.ipynb")
+        assert len(shown.pictures) >= 2
+        blocks = [block for block in shown.markdown.split("\n\n") if block.strip()]
+        for at, block in enumerate(blocks):
+            if block.startswith("![") and "-dark.svg" in block:
+                assert not blocks[at + 1].startswith(("![", "#", "|")), "a plot is followed by its words"
+
+
+def test_a_notebook_that_fails_names_its_cell(tmp_path: Path) -> None:
+    from bookkit.manuscript import ManuscriptError
+
+    parameters = {"as_of": "someday", "tracker": str(SEED), "history": "", "book": ""}
+    with pytest.raises(
+        ManuscriptError, match=r"notebooks/performance\.ipynb: notebook: cell \d+ raised ValueError"
+    ):
+        run(ROOT / "notebooks/performance.ipynb", tmp_path / "performance.ipynb", ROOT, parameters)
+    assert list(tmp_path.iterdir()) == []
