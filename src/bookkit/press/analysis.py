@@ -1,0 +1,118 @@
+"""Runs the notebooks on the book's progress, and gives what they showed as Markdown for the web edition."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from bookkit.manuscript import Finding, ManuscriptError
+
+FOLDER = "notebooks"
+AT_ONCE = 2
+PARAMETERS = ("as_of", "tracker", "history", "book")
+KINDS = ("light", "dark")
+SEEN_IN_WORDS = "A plot. The paragraph after it says the same in words."
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one notebook showed: its title, its Markdown, and its pictures (light, dark) by name."""
+
+    name: str
+    title: str
+    markdown: str
+    pictures: Mapping[str, bytes]
+
+
+def notebooks(root: Path) -> list[Path]:
+    """The notebooks of the book at `root`, by name."""
+    return sorted((root / FOLDER).glob("*.ipynb"))
+
+
+def run(source: Path, target: Path, root: Path, parameters: Mapping[str, str]) -> None:
+    """Execute one notebook with papermill from the book's root.
+
+    Raises ManuscriptError with the notebook's cell and the end of its traceback.
+    """
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f"{target.stem}.{os.getpid()}.ipynb")
+    try:
+        with fixed():
+            papermill.execute_notebook(
+                str(source), str(fresh), dict(parameters), kernel_name="python3", cwd=str(root),
+                progress_bar=False, log_output=False,
+            )  # fmt: skip
+        fresh.replace(target)
+    except PapermillExecutionError as error:
+        end = "\n".join(f"    {line}" for line in str(error.evalue).splitlines()[-6:])
+        message = f"cell {error.cell_index} raised {error.ename}"
+        finding = Finding(f"{FOLDER}/{source.name}", 0, "notebook", message, f"It says:\n{end}")
+        raise ManuscriptError(finding) from error
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+@contextmanager
+def fixed() -> Iterator[None]:
+    """What a kernel inherits: nothing that differs from one machine or run to the next."""
+    names = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": "0", "TZ": "UTC", "OMP_NUM_THREADS": "1"}
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(names)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+
+def run_all(sources: Sequence[Path], out: Path, root: Path, parameters: Mapping[str, str]) -> list[Path]:
+    """Run notebooks into `out`, AT_ONCE at a time, with a bar on a terminal; gives the executed ones.
+
+    Raises ManuscriptError, OSError.
+    """
+    from tqdm import tqdm
+
+    def one(source: Path) -> Path:
+        run(source, out / source.name, root, parameters)
+        return out / source.name
+
+    with fixed(), ThreadPoolExecutor(AT_ONCE) as pool:
+        done = pool.map(one, sources)
+        return list(tqdm(done, total=len(sources), unit="notebook", disable=not sys.stderr.isatty()))
+
+
+def told(executed: Path) -> Told:
+    """What an executed notebook showed; its code is left out."""
+    book: Any = nbformat.reads(executed.read_text("utf-8"), as_version=4)  # type: ignore[no-untyped-call]
+    name = executed.stem
+    parts: list[str] = []
+    pictures: dict[str, bytes] = {}
+    for cell in book.cells:
+        if cell.cell_type == "markdown":
+            parts.append(cell.source)
+            continue
+        drawn = 0
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if "image/svg+xml" in data:
+                kind = KINDS[drawn % 2]
+                file = f"{name}-{len(pictures) // 2 + 1}-{kind}.svg"
+                pictures[file] = "".join(data["image/svg+xml"]).encode()
+                drawn += 1
+                parts.append(f'![](figures/{file}){{.{kind} alt="{SEEN_IN_WORDS}"}}')
+            elif "text/markdown" in data:
+                parts.append("".join(data["text/markdown"]))
+    text = "\n\n".join(parts)
+    title, _, rest = text.partition("\n")
+    return Told(name, title.removeprefix("# ").strip(), rest.strip() + "\n", pictures)

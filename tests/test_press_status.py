@@ -1,0 +1,69 @@
+"""The section on the state of the book: notebooks' outputs as pages, and the line on facts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from lxml import html as markup
+
+from bookkit.manuscript import load
+from bookkit.press import status
+from bookkit.press.analysis import told
+from bookkit.press.html import facts_checked
+
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="100" height="50"></svg>'
+TABLE = "| A | B |\n|:---|---:|\n| x | 1 |\n"
+
+
+def executed(place: Path) -> Path:
+    """A notebook as papermill leaves it: text, two pictures, a table, and a cell that showed nothing."""
+    v4: Any = nbformat.v4
+    writes: Any = nbformat.writes
+    shown = [
+        v4.new_output("display_data", {"image/svg+xml": SVG}),
+        v4.new_output("display_data", {"image/svg+xml": SVG}),
+        v4.new_output("display_data", {"text/markdown": "It rises."}),
+        v4.new_output("display_data", {"text/markdown": TABLE}),
+    ]
+    cells = [
+        v4.new_markdown_cell("# Growth\n\nHow it grew."),
+        v4.new_code_cell("x = 1"),
+        v4.new_markdown_cell("## How fast & far?"),
+        v4.new_code_cell("draw()", outputs=shown),
+    ]
+    place.write_text(writes(v4.new_notebook(cells=cells)), "utf-8")
+    return place
+
+
+def test_a_notebook_becomes_a_page_without_style_of_its_own(tmp_path: Path) -> None:
+    one = told(executed(tmp_path / "growth.ipynb"))
+    assert (one.title, sorted(one.pictures)) == ("Growth", ["growth-1-dark.svg", "growth-1-light.svg"])
+    page = status.page([one], 0, "2026-11-25")
+    tree = markup.fromstring(page["body"])
+    assert [image.get("class") for image in tree.iter("img")] == ["light", "dark"]
+    assert all(image.get("alt") and image.get("width") == "100" for image in tree.iter("img"))
+    assert [cell.get("scope") for cell in tree.iter("th")] == ["col", "col"]
+    assert tree.xpath("//div[@class='table-wrap'][@tabindex='0']/table//td[@class='right']")[0].text == "1"
+    assert "style=" not in page["body"]
+    assert "x = 1" not in page["body"]
+    assert page["toc"] == [{"id": "how-fast-far", "number": "", "title": "How fast & far?", "level": 2}]
+    assert set(status.files([one])) == {
+        "status/growth.md", "status/figures/growth-1-light.svg", "status/figures/growth-1-dark.svg",
+    }  # fmt: skip
+
+
+def test_a_book_without_notebooks_has_no_such_section(tmp_path: Path) -> None:
+    project = load(Path(__file__).parent / "data" / "book")
+    assert status.read(project, "2026-11-25", tmp_path) == []
+    assert status.group([]) == []
+    assert [facts_checked(project, chapter) for chapter in project.chapters] == [None] * len(project.chapters)
+
+
+def test_the_line_on_facts_has_the_oldest_day() -> None:
+    project = load(Path(__file__).parents[1])
+    chapter = next(one for one in project.chapters if one.number == "5")
+    said = facts_checked(project, chapter)
+    assert said
+    assert said.endswith("November 2026")
