@@ -1,0 +1,2 @@
+"""Measurements of real components. Each lab writes one record, which chapters read through
+`servelab.book`."""
