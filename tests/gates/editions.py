@@ -1,0 +1,222 @@
+"""What an edition numbers and what it computed, read out of HTML, EPUB and PDF to be compared."""
+
+import re
+import unicodedata
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pypdf
+from lxml import etree, html
+
+KINDS = ("Figure", "Table", "Listing", "Clip", "Exercise")
+NUMBERED = re.compile(rf"({'|'.join(KINDS)})\s+([A-Z\d]+\.\d+)")
+EQUATION = re.compile(r"\(([A-Z\d]+\.\d+)\)$")
+HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+UNHEARD = "vh", "mk", "here-link"
+"""Classes of what one edition alone adds: hidden words, marks of origin, links on headings."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something numbered: its kind ("Section", "Figure", …), its number, its title as plain text."""
+
+    kind: str
+    number: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Value:
+    """A computed value in prose: its id, its plain text, and the plain text before it in its paragraph."""
+
+    id: str
+    text: str
+    before: str
+
+
+def plain(text: str) -> str:
+    """A text's letters and digits alone, with the points inside numbers, real minus signs and percent signs.
+
+    Editions differ in spaces, hyphens, ligatures, quotation marks and marks of origin; these go.
+    """
+    text = unicodedata.normalize("NFKC", text).replace("\u00ad", "")
+    text = re.sub(r"(?<=\d)[.,](?=\d)", "\ue000", text)
+    return re.sub(r"[^\w%\u2212\ue000]|_", "", text).replace("\ue000", ".")
+
+
+def text_of(element: Any) -> str:
+    """All text of an element, without what only one edition shows (see UNHEARD)."""
+    parts = [element.text or ""]
+    for child in element:
+        if isinstance(child.tag, str) and not set(child.get("class", "").split()) & set(UNHEARD):
+            parts.append(text_of(child))
+        parts.append(child.tail or "")
+    return "".join(parts)
+
+
+def pages_of_site(book: Path, urls: list[str]) -> Iterator[Any]:
+    """The article of each page, in the order of `urls`."""
+    for url in urls:
+        tree = html.parse(str(book / url), parser=html.HTMLParser(encoding="utf-8"))
+        article = tree.find(".//article")
+        if article is None:
+            article = tree.find(".//main")
+        assert article is not None, f"{url} has neither article nor main"
+        yield article
+
+
+def pages_of_epub(epub: Path) -> Iterator[Any]:
+    """The body of each document of an EPUB in reading order, its tags without their namespace."""
+    with zipfile.ZipFile(epub) as package:
+        container = etree.fromstring(package.read("META-INF/container.xml"))
+        opf = container.find(".//{*}rootfile").get("full-path")
+        tree = etree.fromstring(package.read(opf))
+        places = {item.get("id"): item.get("href") for item in tree.findall(".//{*}item")}
+        for reference in tree.findall(".//{*}itemref"):
+            document = etree.fromstring(package.read(str(Path(opf).parent / places[reference.get("idref")])))
+            for element in document.iter("{*}*"):
+                element.tag = etree.QName(element).localname
+            body = document.find(".//body")
+            if not body.xpath(".//nav"):
+                yield body
+
+
+def items_of(article: Any) -> list[Item]:
+    """Everything numbered on a page, in order."""
+    return [item for element in article.iter() if isinstance(element.tag, str) for item in item_of(element)]
+
+
+def item_of(element: Any) -> list[Item]:
+    """The item that an element announces: a heading, a caption, a summary, an equation; mostly none."""
+    classes = element.get("class", "").split()
+    text = re.sub(r"\s+", " ", text_of(element)).strip()
+    if "eq" in classes:
+        found = EQUATION.search(text)
+        return [Item("Equation", found[1], "")] if found else []
+    if element.tag in (*HEADINGS, "figcaption", "caption", "summary"):
+        found = NUMBERED.match(text)
+        if found:
+            finding = element.getparent().xpath("./p[contains(@class, 'finding')]")
+            title = "".join(text_of(line) for line in finding) + text[found.end() :]
+            return [Item(found[1], found[2], plain(title))]
+    if element.tag in HEADINGS and "label" not in classes:
+        found = re.match(
+            r"(?:Appendix )?(\d+(?:\.\d+)*|[A-Z](?:\.\d+)*)(?=[^A-Za-z\d])[ .:]*(.+)", spaced(element)
+        )
+        if found:
+            return [Item("Section", found[1], plain(found[2]))]
+    return []
+
+
+def spaced(heading: Any) -> str:
+    """A heading's text with a space after the number, which may stand in an element of its own."""
+    first = next(iter(heading), None)
+    if first is not None and not (heading.text or "").strip():
+        rest = text_of(heading)[len(heading.text or "") + len(text_of(first)) :]
+        return f"{text_of(first).strip()} {rest.strip()}"
+    return text_of(heading).strip()
+
+
+def values_of(article: Any) -> list[Value]:
+    """The computed values of a page in order, each with what stands before it in its paragraph."""
+    found = []
+    for element in article.xpath(".//*[@data-n]"):
+        block = next(
+            (
+                above
+                for above in element.iterancestors()
+                if above.tag in ("p", "li", "td", "dd", "figcaption", "div")
+            ),
+            element.getparent(),
+        )
+        found.append(
+            Value(element.get("data-n"), plain(text_of(element)), plain(text_before(block, element))[-24:])
+        )
+    return found
+
+
+def text_before(block: Any, mark: Any) -> str:
+    """The text of `block` that stands before `mark`; a note's number starts it afresh."""
+    parts: list[str] = []
+
+    def walk(element: Any) -> bool:
+        if element is mark:
+            return True
+        if element.tag == "sup":
+            parts.clear()
+            return False
+        parts.append(element.text or "")
+        for child in element:
+            hidden = (
+                set(child.get("class", "").split()) & set(UNHEARD) if isinstance(child.tag, str) else True
+            )
+            if not hidden and walk(child):
+                return True
+            parts.append(child.tail or "")
+        return False
+
+    walk(block)
+    return "".join(parts)
+
+
+def printed(pdf: Path) -> str:
+    """The text of a PDF as it is printed, its pages one after another."""
+    return "\n".join(page.extract_text() for page in pypdf.PdfReader(pdf).pages)
+
+
+def numbered(text: str) -> set[str]:
+    """Every kind and number named in printed text, plain; read with its spaces, which end a number."""
+    return {
+        plain(f"{kind}{number}") for kind, number in NUMBERED.findall(unicodedata.normalize("NFKC", text))
+    }
+
+
+def missing_items(items: list[Item], text: str) -> list[str]:
+    """Items whose number and title do not stand side by side in the plain text of a PDF."""
+    return [f"{item.kind} {item.number} {item.title[:60]}" for item in items if not stands(item, text)]
+
+
+def stands(item: Item, text: str) -> bool:
+    """Whether a PDF's plain text has the item: its number near its title, or an equation's bare number."""
+    label = plain(item.number if item.kind == "Section" else f"{item.kind}{item.number}")
+    if item.kind == "Equation":
+        return plain(item.number) in text
+    start = item.title[:18]
+    places = [match.start() for match in re.finditer(re.escape(label), text)]
+    return any(start in text[max(0, at - 400) : at + len(label) + 400] for at in places)
+
+
+def missing_values(values: list[Value], text: str) -> list[str]:
+    """Values that do not follow one another in the plain text of a PDF, each near the words before it.
+
+    A figure may float before the words that name it, so the search goes back by about three pages.
+    """
+    reached, missing = 0, []
+    for value in values:
+        place = place_of(value, text, max(0, reached - 6000))
+        if place is None:
+            missing.append(f"{value.id}: {value.text} after …{value.before}")
+        else:
+            reached = max(reached, place)
+    return missing
+
+
+def place_of(value: Value, text: str, at: int) -> int | None:
+    """Where in `text`, from `at` on, the value stands within 300 letters after the words before it.
+
+    A page may end between the words and the value or within the words, and a running head, a folio, notes or
+    a figure stand there. So fewer of the words may do.
+    """
+    exact = text.find(value.before + value.text, at)
+    if exact >= 0:
+        return exact
+    for letters in (24, 12, 5):
+        words = value.before[-letters:]
+        for match in re.compile(re.escape(words)).finditer(text, at, at + 18_000):
+            place = text.find(value.text, match.end(), match.end() + 300)
+            if place >= 0:
+                return place
+    return None
