@@ -12,11 +12,30 @@ local function typst(math)
   return (text:gsub("%s+$", ""))
 end
 
-return {
-  {
-    Math = function(math)
-      return pandoc.RawInline("typst", ("#math.equation(block: %s, numbering: none, alt: %s, %s.body);"):format(
-        math.mathtype == "DisplayMath", quoted(math.text), typst(math)))
-    end,
-  },
-}
+local function saying(math)
+  return pandoc.RawInline("typst", ("#math.equation(block: %s, numbering: none, alt: %s, %s.body);"):format(
+    math.mathtype == "DisplayMath", quoted(math.text), typst(math)))
+end
+
+-- Citeproc sets the works after every filter, so their titles say their formulas before it reads them:
+-- what stands in `references` goes before the same work of the bibliography.
+local function works(doc)
+  local said = pandoc.List(doc.meta.references or {})
+  for _, work in ipairs(pandoc.utils.references(doc)) do
+    local found = false
+    local title = pandoc.Inlines(work.title or {}):walk {
+      Math = function(math)
+        found = true
+        return saying(math)
+      end,
+    }
+    if found then
+      work.title = title
+      said:insert(work)
+    end
+  end
+  if #said > 0 then doc.meta.references = said end
+  return doc
+end
+
+return { { Math = saying }, { Pandoc = works } }
