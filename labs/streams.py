@@ -39,14 +39,17 @@ class Streaming(Protocol):
 
 
 class Moonshine:
-    """Moonshine tiny (English). Raises `MissingPartError` without its wheel."""
+    """Moonshine tiny (English). Its own voice detector cuts segments and leaves out what is no speech;
+    without `segments` the model gets all of the sound. Raises `MissingPartError` without its wheel."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, segments: bool = True) -> None:
         try:
             from moonshine_voice import ModelArch, Transcriber, get_assets_path
         except ImportError as error:
             raise MissingPartError("install moonshine-voice: pip install -r requirements-labs.txt") from error
-        self.transcriber: Any = Transcriber(str(Path(get_assets_path()) / MOONSHINE_MODEL), ModelArch.TINY)
+        folder = str(Path(get_assets_path()) / MOONSHINE_MODEL)
+        options = {} if segments else {"vad_threshold": 0.0}
+        self.transcriber: Any = Transcriber(folder, ModelArch.TINY, options=options)
         self.stream: Any = None
 
     def start(self) -> None:

@@ -112,7 +112,9 @@ def test_an_update_waits_for_the_one_before_it() -> None:
 def test_chunks_alone_are_put_end_to_end() -> None:
     alone = chunks.Alone(Reader(["word"]))  # type: ignore[arg-type]
     alone.start()
-    assert [alone.accept(np.zeros(10, np.int16)) for _ in range(2)] == ["word", "word word"]
+    assert [alone.accept(np.zeros(2_560, np.int16)) for _ in range(2)] == ["word", "word word"]
+    assert alone.accept(np.zeros(chunks.SHORTEST - 1, np.int16)) == "word word"
+    assert alone.accept(np.zeros(chunks.SHORTEST, np.int16)) == "word word word"
     values = chunks.summary([seen()], [SPOKEN])
     assert values["wer"]["value"] == 0
     assert values["word_delay_ms_p50"]["value"] == pytest.approx(600, abs=20)
