@@ -68,3 +68,64 @@ def test_overlap_comes_sooner_and_what_was_heard_is_least(page: dict[str, Any]) 
     first = [page[name].first_word_ms for name in ("by_clause", "by_sentence", "one_after_another")]
     assert first == sorted(first)
     assert page["cut"].heard < page["cut"].spoken <= page["cut"].written
+
+
+def test_every_recognizer_takes_back_about_a_word_for_each_it_keeps(page: dict[str, Any]) -> None:
+    live = page["live"]
+    for name in page["NAMES"]:
+        assert 0.9 < live[f"{name}.erasure"].value < 1.3
+        assert live[f"{name}.erasure"].low < live["pocketsphinx.erasure"].high
+        assert live[f"{name}.erasure"].high > live["pocketsphinx.erasure"].low
+    assert live["pocketsphinx.wer_live"].value > 5 * live["moonshine.wer_live"].value
+
+
+def test_one_doubtful_word_holds_up_the_sentence(page: dict[str, Any]) -> None:
+    sentence = page["listened"]["moonshine"]
+    assert page["shown"]["moonshine"][-1] == sentence["transcript"].split()
+    since = page["partials"].settled(page["shown"]["moonshine"])
+    fifth_ends, sixth_ends = sentence["word_ends_ms"][4:6]
+    assert {sentence["heard_ms"][place] for place in since[:5]} == {1920}
+    assert fifth_ends < 1920 < sixth_ends
+    assert page["listened"]["whisper"]["texts"][0] == "Okay."
+
+
+def test_agreement_is_steadier_and_sooner_than_two_words_held_back(page: dict[str, Any]) -> None:
+    live = page["live"]
+    for name in page["NAMES"]:
+        for value in ("erasure", "word_delay_ms_p50"):
+            assert live[f"{name}-agree-2.{value}"].value < live[f"{name}-hold-2.{value}"].value
+        promised = live[f"{name}-commit-2.wer_live"]
+        assert promised.value > live[f"{name}.wer_live"].value
+        assert promised.low < live[f"{name}.wer_live"].high
+        assert (
+            live[f"{name}-commit-2.word_delay_ms_p50"].value < live[f"{name}-agree-2.word_delay_ms_p50"].value
+        )
+    assert live["moonshine-hold-2.erasure"].value > 1.7 * live["moonshine-agree-2.erasure"].value
+
+
+def test_the_chunk_costs_computing_and_delay_but_no_words(page: dict[str, Any]) -> None:
+    by_chunk, sizes = page["by_chunk"], page["SIZES"]
+    assert len({by_chunk[f"moonshine-{size}.wer"].value for size in sizes}) == 1
+    sphinx = [by_chunk[f"pocketsphinx-{size}.rtf"].value for size in sizes]
+    assert max(sphinx) < 1.15 * min(sphinx)
+    every = [by_chunk[f"pocketsphinx-{size}.wer"] for size in sizes]
+    assert max(one.low for one in every) < min(one.value for one in every)
+    assert by_chunk["moonshine-alone-320.wer"].value > 100
+    update_ms = by_chunk["moonshine-320.update_ms_p50"].value
+    assert page["saved_ms"](640, 320) > update_ms > page["saved_ms"](320, 160)
+    assert page["paid"](320, 160) > page["paid"](640, 320)
+
+
+def test_whisper_does_not_keep_up_live(page: dict[str, Any]) -> None:
+    assert page["live"]["whisper.rtf_streaming"].value > 1
+    assert page["again"] > 10
+
+
+def test_half_of_the_wait_lies_before_the_reply(page: dict[str, Any]) -> None:
+    assert sum(page["parts"]) == pytest.approx(page["first_word"])
+    assert page["seen"] == pytest.approx(page["by_clause"].first_word_ms, rel=0.03)
+    assert 0.42 < page["by_hand"] < 0.55
+    assert (page["parts"][1] + page["parts"][3]) / page["first_word"] < 0.06
+    assert sorted(page["parts"])[:2] == sorted([page["parts"][1], page["parts"][3]])
+    assert page["turn"]["early.requests"].value == 1
+    assert page["early_ms"] >= page["streamed_ms"] - 15
