@@ -141,6 +141,7 @@ def chapter() -> str:
         [
             '---\ndek: "One sentence."\n---\n\n# First {#sec-first}',
             'The limit is `{python} fact("limit")` [@one]. <!-- the measured limit -->',
+            'It waited `{python} measured("waits", "p99_ms")`.',
             "::: {.goals}\n- See it.\n- Say it.\n- Do it.\n:::",
             f"## Overview\n\n{SENTENCE * 5}",
             "::: {.bridge}\n::: {.from-ml}\nFrames.\n:::\n\n::: {.from-api}\nChunks.\n:::\n:::",
@@ -212,6 +213,7 @@ def build(root: Path) -> Tracked:
         "sources/facts.yml": FACTS,
         "figures/wait.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>",
         "figures/queue.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>",
+        "labs/results/waits.json": '{"values": {"p99_ms": {"value": 7}}}\n',
         "tracker/book.yml": PLAN,
         "tracker/book.schema.json": (ROOT / "tracker/book.schema.json").read_text("utf-8"),
         "tracker/AI_CONTEXT.md": "# Context\n",

@@ -24,6 +24,7 @@ from bookkit.tracker.check import check
 from bookkit.tracker.due import due
 from bookkit.tracker.evidence import read_book
 from bookkit.tracker.history import load_history
+from bookkit.tracker.reviews import Read, reviews
 from bookkit.tracker.show import next_lines
 from tracker.small import CHAPTER, OUTLINE, REVIEWER, Tracked
 
@@ -65,15 +66,51 @@ def test_complete_refuses_without_evidence_and_changes_nothing(book: Tracked) ->
         complete(book.root, "PR9", "")
 
 
+def shown_next(book: Tracked, *what: str) -> str:
+    """What `next` prints on a day in March 2027."""
+    state = read_book(book.root)
+    standing = state.piece_of(what[0]) if what else state.next_piece
+    return "\n".join(next_lines(state, standing, date(2027, 3, 1)))
+
+
 def test_next_has_what_an_author_needs(book: Tracked) -> None:
-    said = "\n".join(next_lines(read_book(book.root), date(2027, 3, 1)))
-    for text in ("PR3; Chapter 2: Second", OUTLINE, "Where?", "01-waiting.md`: Waiting", "The second picture",
-                 "the chapter is an outline", "complete PR3"):  # fmt: skip
+    said = shown_next(book)
+    for text in ("PR3; Chapter 2: Second", OUTLINE, "Where?", "01-waiting.md`: Waiting", "The second picture (no figure yet)",
+                 "the chapter is an outline", f"read the outline in {OUTLINE}", "complete PR3"):  # fmt: skip
         assert text in said
+    assert said.count("The second picture") == 1
     book.edit(
         PLAN, "    after: [PR2]\n", "    after: [PR2]\n    status: blocked\n    reason: no microphone\n"
     )
-    assert "blocked: PR3" in "\n".join(next_lines(read_book(book.root), date(2027, 3, 1)))
+    assert "blocked: PR3" in shown_next(book)
+    assert "Blocked: no microphone" in shown_next(book, "PR3")
+
+
+def test_next_shows_another_piece_by_its_name_or_chapter(
+    book: Tracked, capsys: pytest.CaptureFixture[str]
+) -> None:
+    book.write(
+        "tracker/reviews/01-first.md", "# First\n\n## Backend engineer, 2026-01-05\n\n- Slow. Mended.\n"
+    )
+    for word in ("PR2", "pr2", "1", "01", "01-first", CHAPTER):
+        said = shown_next(book, word)
+        assert said.startswith("PR2; Chapter 1: First\n")
+        assert "tracker/reviews/01-first.md" in said
+        assert "The queue (`fig-queue`)" in said
+    assert main(["next", "9", "--root", str(book.root)]) == 1
+    assert "9: chapter: there is no such chapter. Name one of 01-first, 02-second." in capsys.readouterr().err
+    assert main(["next", "PR9", "--root", str(book.root)]) == 1
+    assert "there is no piece of work PR9. Name one of PR1, PR2, PR3." in capsys.readouterr().err
+
+
+def test_findings_of_readers_are_counted_and_stop_nothing(book: Tracked) -> None:
+    book.write(
+        "tracker/reviews/01-first.md",
+        "# First\n\nTwo read it.\n\n## Backend engineer\n\n- Slow. Mended.\n- Wrong unit. Mended.\n  It was ms.\n\n"
+        "## Speech engineer\n\n| Finding | Done |\n|---|---|\n| Vague | said exactly |\n\n1. Long. Left.\n",
+    )
+    assert reviews(book.root) == {"01-first": Read(2, 4)}
+    assert check(book.root) == []
 
 
 def test_due_names_facts_and_the_sources_under_them(book: Tracked) -> None:
@@ -100,9 +137,9 @@ def test_done_lists_what_is_open_and_what_a_person_does(book: Tracked) -> None:
 
 
 def test_a_gate_holds_for_exactly_the_content_on_which_it_passed(book: Tracked) -> None:
-    from bookkit.tracker.gates import record_gates
+    from bookkit.tracker.gates import book_digest, record_gates
 
-    record_gates(book.root, ("validate", "lint", "formats"))
+    record_gates(book.root, book_digest(book.root), ("validate", "lint", "formats"))
     assert all(read_book(book.root).gates.values())
     book.edit(OUTLINE, "Here.", "There.")
     assert not any(read_book(book.root).gates.values())

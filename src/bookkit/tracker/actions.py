@@ -111,22 +111,6 @@ def snapshot_of(root: Path, revision: str) -> Snapshot:
 # ---------------------------------------------------------------- approval
 
 
-def find_chapter(book: Book, word: str) -> Chapter:
-    """The chapter that `word` names: its number, its file or its file's name. Raises ManuscriptError."""
-    for path, chapter in book.chapters.items():
-        names = {
-            path,
-            chapter.stem,
-            chapter.number.lower(),
-            chapter.number.zfill(2),
-            chapter.stem.split("-")[0],
-        }
-        if word.lower() in names - {""}:
-            return chapter
-    remedy = f"Name one of {', '.join(chapter.stem for chapter in book.chapters.values())}."
-    raise ManuscriptError(Finding(word, 0, "chapter", "there is no such chapter", remedy))
-
-
 def uncommitted(book: Book, chapter: Chapter) -> list[str]:
     """Files of the chapter's content that differ from the commit that is checked out, or are in none."""
     reading = book.readings[chapter.path]
@@ -147,7 +131,7 @@ def approve(root: Path, word: str, ask: Callable[[str], str], say: Callable[[str
     """
     with writing(root):
         book = read_book(root)
-        chapter = find_chapter(book, word)
+        chapter = book.chapter_of(word)
 
         def refuse(message: str, remedy: str) -> ManuscriptError:
             return ManuscriptError(Finding(chapter.path, 0, "approval", message, remedy))

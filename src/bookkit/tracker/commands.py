@@ -37,7 +37,10 @@ def add_commands(commands: Any) -> None:
     _root(verbs.add_parser("update", help="write the generated documents anew"), _run_update)
     taken = verbs.add_parser("snapshot", help="append the state of the book to the history")
     taken.add_argument("--of", metavar="COMMIT", help="the state that the manuscript had in a commit")
-    taken.add_argument("--measure", action="store_true", help="build the book and time it and the simulators")
+    taken.add_argument(
+        "--measure", nargs="*", metavar="PART",
+        help="with measurements: build, simulators, tracker, tests (all, when none is named)",
+    )  # fmt: skip
     _root(taken, _run_snapshot)
     imported = verbs.add_parser("import", help="read a tracker document that was kept by hand")
     imported.add_argument("file", type=Path)
@@ -67,7 +70,9 @@ def _status(commands: Any) -> None:
 
 
 def _next(commands: Any) -> None:
-    _root(commands.add_parser("next", help="the next piece of work and everything that it needs"), _run_next)
+    parser = commands.add_parser("next", help="the next piece of work and everything that it needs")
+    parser.add_argument("what", nargs="?", default="", metavar="PR|CHAPTER", help="another piece: PR9, or 8")
+    _root(parser, _run_next)
 
 
 def _run_status(given: argparse.Namespace) -> int:
@@ -87,7 +92,9 @@ def _run_next(given: argparse.Namespace) -> int:
     from bookkit.tracker.evidence import read_book
     from bookkit.tracker.show import next_lines
 
-    print("\n".join(next_lines(read_book(given.root), date.today())))
+    book = read_book(given.root)
+    standing = book.piece_of(given.what) if given.what else book.next_piece
+    print("\n".join(next_lines(book, standing, date.today())))
     return 0
 
 
@@ -138,7 +145,8 @@ def _run_snapshot(given: argparse.Namespace) -> int:
     if given.of:
         taken = snapshot_of(given.root, given.of)
     else:
-        taken = take_snapshot(given.root, measure(given.root.resolve()) if given.measure else None)
+        found = None if given.measure is None else measure(given.root.resolve(), given.measure)
+        taken = take_snapshot(given.root, found)
     print(
         f"{taken.data['at']}: {taken.complete} pieces complete, "
         f"{taken.data['counts']['words']:,} words written"

@@ -12,7 +12,7 @@ from bookkit.tracker.actions import update
 from bookkit.tracker.definition import Line, done_lines
 from bookkit.tracker.evidence import read_book
 from bookkit.tracker.files import writing
-from bookkit.tracker.gates import record_gates
+from bookkit.tracker.gates import book_digest, record_gates
 
 RUNS = {
     "validate": (("validate",),),
@@ -32,8 +32,12 @@ class Outcome:
 
 
 def run_gates(root: Path, say: Callable[[str], None]) -> list[Outcome]:
-    """Run every command of the definition of done, all of them whatever the first ones say, and record it."""
+    """Run every command of the definition of done, all of them whatever the first ones say, and record it.
+
+    What they say holds for the content that was there when they began: an edit meanwhile leaves it open.
+    """
     outcomes = []
+    content = book_digest(root)
     for name, commands in RUNS.items():
         outcome = Outcome(name, True, "")
         for arguments in commands:
@@ -46,7 +50,7 @@ def run_gates(root: Path, say: Callable[[str], None]) -> list[Outcome]:
                 break
         outcomes.append(outcome)
     with writing(root):
-        record_gates(root, tuple(outcome.name for outcome in outcomes if outcome.passed))
+        record_gates(root, content, tuple(outcome.name for outcome in outcomes if outcome.passed))
     update(root)
     return outcomes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from bookkit.checks.citations import ENTRY, LEDGER
+from bookkit.checks.dates import when
 from bookkit.checks.facts import FACTS, RESULTS
-from bookkit.manuscript import Chapter, Finding, Project, load
+from bookkit.manuscript import Chapter, Finding, ManuscriptError, Project, load
 from bookkit.manuscript.files import read_text, yaml_mapping
 from bookkit.tracker.approvals import Approval, load_approvals
 from bookkit.tracker.gates import COMMANDS, book_digest, load_gates
@@ -29,6 +31,8 @@ DOCUMENTS = ("tracker/AI_CONTEXT.md", f"{FOLDER}/00-summary.md")
 LEAST_SECTIONS = 3
 ALMOST = 95
 """The most that a piece shows, in percent, while something of its evidence is missing."""
+
+UNDRAWN = "no figure shows it yet (give the plan its label when one does)"
 
 NOT_STARTED, IN_PROGRESS, IS_COMPLETE, IS_BLOCKED = "Not Started", "In Progress", "Complete", "Blocked"
 
@@ -88,6 +92,13 @@ class Book:
         return frozenset(label for reading in self.readings.values() for label in reading.labels)
 
     @cached_property
+    def doubled(self) -> frozenset[str]:
+        """Labels of figures, tables and the like that are given at two places."""
+        places = {place for reading in self.readings.values() for place in reading.given}
+        count = Counter(place.split(" ", 1)[0] for place in places)
+        return frozenset(label for label, times in count.items() if times > 1)
+
+    @cached_property
     def referenced(self) -> frozenset[str]:
         """Every label that some sentence refers to."""
         return frozenset(name for reading in self.readings.values() for name in reading.references)
@@ -124,6 +135,27 @@ class Book:
             if standing.status not in (IS_COMPLETE, IS_BLOCKED) and set(standing.piece.after) <= complete:
                 return standing
         return None
+
+    def chapter_of(self, word: str) -> Chapter:
+        """The chapter that `word` names: its number, its file or its file's name. Raises ManuscriptError."""
+        for path, chapter in self.chapters.items():
+            names = {
+                path,
+                chapter.stem,
+                chapter.number.lower(),
+                chapter.number.zfill(2),
+                chapter.stem.split("-")[0],
+            }
+            if word.lower() in names - {""}:
+                return chapter
+        remedy = f"Name one of {', '.join(chapter.stem for chapter in self.chapters.values())}."
+        raise ManuscriptError(Finding(word, 0, "chapter", "there is no such chapter", remedy))
+
+    def piece_of(self, word: str) -> Standing:
+        """The piece that `word` names, as `PR9` or by its chapter. Raises ManuscriptError."""
+        if word.upper().startswith("PR") and word[2:].isdigit():
+            return self.standings[self.plan.piece(word).name]
+        return self.standings[self.plan.chapters[self.chapter_of(word).path].work]
 
 
 def read_book(root: Path) -> Book:
@@ -193,6 +225,8 @@ def _unread(book: Book, keys: Iterable[str], path: str) -> Iterator[str]:
             yield f"{path} cites {key}, which is in no bibliography"
         elif key not in book.ledger:
             yield f"{path} cites {key}, which is not in {LEDGER}"
+        elif not isinstance(record := book.ledger[key], dict) or when(record.get("read")) is None:
+            yield f"{path} cites {key}, for which {LEDGER} has no day on which it was read"
 
 
 def _outline(reading: Reading) -> Column:
@@ -217,6 +251,10 @@ def _draft(book: Book, path: str, plan: ChapterPlan, reading: Reading) -> Column
     for name in reading.references:
         if name not in book.labels:
             missing.append(f"@{name} refers to nothing")
+    for place in reading.given:
+        label, where = place.split(" ", 1)
+        if label in book.doubled:
+            missing.append(f"{where}: the label {label} is given twice")
     missing += _unread(book, reading.citations, path)
     missing += [f"no fact has the key {key}" for key in reading.facts if key not in book.facts]
     for name in reading.records:
@@ -246,7 +284,7 @@ def _diagrams(book: Book, path: str, plan: ChapterPlan, reading: Reading) -> Col
 
 def _diagram_fault(book: Book, path: str, label: str, reading: Reading) -> str:
     if not label:
-        return "no figure shows it yet (give the plan its label when one does)"
+        return UNDRAWN
     picture = reading.figures.get(label)
     if picture is None:
         return f"the chapter has no figure {label}"

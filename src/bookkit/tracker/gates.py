@@ -20,9 +20,10 @@ COMMANDS: Mapping[str, str] = {
 """The lines of the definition of done that a command decides."""
 
 CONTENT = (
-    "_quarto.yml", "_variables.yml", "index.qmd", "references.qmd", "constraints.txt", "chapters", "figures",
-    "audio", "sources", "labs", "src", "_extensions",
+    "_quarto.yml", "_variables.yml", "constraints.txt", "chapters", "figures", "audio", "sources", "labs",
+    "src", "_extensions",
 )  # fmt: skip
+"""What the book is made of, besides the pages that stand beside `_quarto.yml`."""
 PASSING = ("__pycache__", ".egg-info")
 
 
@@ -51,17 +52,16 @@ def load_gates(root: Path) -> Gates:
         raise ManuscriptError(Finding(GATES, 1, "gates", message, "Run `./just done` again.")) from error
 
 
-def record_gates(root: Path, passed: tuple[str, ...]) -> None:
-    """Say which commands passed on the content that is here now. Raises OSError."""
-    data = {"content": book_digest(root), "passed": list(passed)}
+def record_gates(root: Path, content: str, passed: tuple[str, ...]) -> None:
+    """Say which commands passed on the content with this digest. Raises OSError."""
+    data = {"content": content, "passed": list(passed)}
     write_safely(root / GATES, json.dumps(data, indent=1) + "\n")
 
 
 def book_digest(root: Path) -> str:
     """SHA-256 of everything that can change the book: sources, code, drawings, records, pinned versions."""
     whole = hashlib.sha256()
-    for name in CONTENT:
-        place = root / name
+    for place in [*(root / name for name in CONTENT), *sorted(root.glob("*.qmd"))]:
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
             inside = path.relative_to(root).as_posix()
             if path.is_file() and not any(part.endswith(PASSING) for part in path.relative_to(root).parts):

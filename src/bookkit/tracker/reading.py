@@ -40,7 +40,7 @@ class Picture:
 @dataclass(frozen=True)
 class Reading:
     """One chapter. Counts are of the text as written; `numbers` counts the numbers by their origin,
-    `citations` how often each work is cited.
+    `citations` how often each work is cited. `given` has a label and its place for each one that is given.
 
     `faults` is what the anatomy of a finished chapter still lacks, a line each; empty for an outline.
     """
@@ -53,6 +53,7 @@ class Reading:
     faults: tuple[str, ...]
     unfinished: tuple[str, ...]
     labels: tuple[str, ...]
+    given: tuple[str, ...]
     references: tuple[str, ...]
     citations: Mapping[str, int]
     pictures: tuple[Picture, ...]
@@ -103,6 +104,7 @@ def read_page(page: Page) -> Reading:
         faults=tuple(f"{fault.path}:{fault.line}: {fault.message}" for fault in anatomy(page)),
         unfinished=tuple(_unfinished(page)),
         labels=tuple(dict.fromkeys([*(label.id for label in labels(page)), *sorted(anchors(page))])),
+        given=tuple(f"{one.id} {one.path}:{one.line}" for one in labels(page) if one.kind),
         references=tuple(dict.fromkeys(references(page))),
         citations=dict(Counter(_citations(page))),
         pictures=pictures,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from bookkit.tracker.breakdown import chapter_plan
 from bookkit.tracker.document import MARK_SIGNS, STATUS_SIGNS, bar, compose
 from bookkit.tracker.due import Due, due
-from bookkit.tracker.evidence import COLUMNS, DONE, Book
+from bookkit.tracker.evidence import COLUMNS, DONE, UNDRAWN, Book, Standing
 from bookkit.tracker.history import counts
-
-LETTERS = {"Research": "R", "Outline": "O", "Draft": "D", "Review": "V", "Diagrams": "G", "Final": "F"}
+from bookkit.tracker.plan import PLAN, Piece
+from bookkit.tracker.reviews import FOLDER as REVIEWS
 
 
 def status_lines(book: Book) -> Iterator[str]:
@@ -85,9 +86,8 @@ def status_json(book: Book) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def next_lines(book: Book, today: date) -> Iterator[str]:
-    """The next piece with everything that its author needs."""
-    standing = book.next_piece
+def next_lines(book: Book, standing: Standing | None, today: date) -> Iterator[str]:
+    """A piece with everything that its author needs; `standing` is None when there is none to do."""
     if standing is None:
         blocked = [one.piece.name for one in book.standings.values() if one.status == "Blocked"]
         yield (
@@ -102,35 +102,63 @@ def next_lines(book: Book, today: date) -> Iterator[str]:
     yield from ("", piece.scope)
     if piece.note:
         yield from ("", f"Note: {piece.note}")
+    if piece.reason:
+        yield from ("", f"Blocked: {piece.reason}")
     for path in piece.chapters:
-        plan = chapter_plan(book, path)
-        yield from (
-            "",
-            f"{plan['heading']}: {path}, {plan['words']} words (now {book.readings[path].words:,})",
-        )
-        for title, key in (
-            ("Research notes, read them first", "research"),
-            ("Questions that it answers, one a section", "questions"),
-            ("Planned experiments", "experiments"),
-            ("Planned diagrams", "diagrams"),
-        ):
-            if plan[key]:
-                yield from ("", f"  {title}:")
-                yield from (f"  - {line}" for line in plan[key])
-        late = [one for one in due(book, today) if path in one.chapters]
-        yield from ("", "  Sources and facts that are due:")
-        yield from [f"  - {line}" for line in map(due_line, late)] or ["  none"]
-    if standing.missing:
+        yield from ("", *_chapter_lines(book, path, today))
+    if missing := [line for line in standing.missing if UNDRAWN not in line]:
         yield from ("", "Evidence that is missing:")
-        yield from (f"- {line}" for line in standing.missing)
+        yield from (f"- {line}" for line in missing)
     if piece.checklist:
         yield from ("", "Checklist:")
         yield from (f"- {line}" for line in piece.checklist)
-    yield from (
-        "",
-        "How: README.md, “How to write a chapter”. What the book is: tracker/AI_CONTEXT.md.",
-        "While writing: ./just preview, ./just validate, ./just lint md.",
-        f'When it is written: ./just tracker complete {piece.name} --note "what the next author should know"',
+    yield from ("", *_how(book, piece))
+
+
+def _chapter_lines(book: Book, path: str, today: date) -> Iterator[str]:
+    plan, reading = chapter_plan(book, path), book.readings[path]
+    state = "an outline" if reading.status == "outline" else f"{reading.words:,}"
+    yield f"{plan['heading']}: {path}, {plan['words']} words of prose (now {state})"
+    diagrams = [
+        f"{one.shows} ({f'`{one.label}`' if one.label else 'no figure yet'})"
+        for one in book.plan.chapters[path].diagrams
+    ]
+    reviews = f"{REVIEWS}/{Path(path).stem}.md"
+    found = [f"`{reviews}`"] if (book.root / reviews).is_file() else []
+    late = [due_line(one) for one in due(book, today) if path in one.chapters]
+    for title, lines in (
+        ("Research notes, read them first", plan["research"]),
+        ("What readers found", found),
+        ("Questions that it answers, one a section", plan["questions"]),
+        ("Planned experiments", plan["experiments"]),
+        ("Planned diagrams", diagrams),
+        ("Sources and facts that are due", late or ["none"]),
+    ):
+        if lines:
+            yield from ("", f"  {title}:")
+            yield from (f"  - {line}" for line in lines)
+
+
+def _how(book: Book, piece: Piece) -> Iterator[str]:
+    yield "How:"
+    yield (
+        "- tracker/AI_CONTEXT.md says what the book is and how it is written; README.md has the commands "
+        "and the Markdown."
+    )
+    for path in piece.chapters:
+        if book.readings[path].status == "outline":
+            included = ", ".join(book.chapters[path].source.includes)
+            remove = f", and remove the line that includes {included}" if included else ""
+            yield (
+                f"- Begin: read the outline in {path}, which says what each section has to settle. "
+                f"Write `status: partial` for its `status: outline`{remove}."
+            )
+    if any(book.plan.chapters[path].diagrams for path in piece.chapters):
+        yield f"- Once a figure shows a planned diagram, give the diagram its `label:` in {PLAN}."
+    yield "- While writing: ./just preview, ./just validate, ./just lint md."
+    yield (
+        f"- When it is written, its `status:` removed: ./just tracker complete {piece.name} "
+        '--note "what the next author should know"'
     )
 
 
