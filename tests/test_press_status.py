@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
 from lxml import html as markup
 
-from bookkit.manuscript import load
+from bookkit.manuscript import ManuscriptError, load
 from bookkit.press import status
 from bookkit.press.analysis import told
 from bookkit.press.html import facts_checked
@@ -17,13 +18,17 @@ SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="100" height="50"></svg>'
 TABLE = "| A | B |\n|:---|---:|\n| x | 1 |\n"
 
 
-def executed(place: Path) -> Path:
-    """A notebook as papermill leaves it: text, two pictures, a table, and a cell that showed nothing."""
+ALT = 'A line [from 1] to 2, *rising* past "x".'
+
+
+def executed(place: Path, alt: str = ALT) -> Path:
+    """A notebook as papermill leaves it: text, a picture, a table, and a cell that showed nothing."""
     v4: Any = nbformat.v4
     writes: Any = nbformat.writes
+    drawn = v4.new_output("display_data", {"image/svg+xml": SVG}, metadata={"image/svg+xml": {"alt": alt}})
     shown = [
-        v4.new_output("display_data", {"image/svg+xml": SVG}),
-        v4.new_output("display_data", {"image/svg+xml": SVG}),
+        drawn,
+        drawn,
         v4.new_output("display_data", {"text/markdown": "It rises."}),
         v4.new_output("display_data", {"text/markdown": TABLE}),
     ]
@@ -43,7 +48,8 @@ def test_a_notebook_becomes_a_page_without_style_of_its_own(tmp_path: Path) -> N
     page = status.page([one], 0, "2026-11-25")
     tree = markup.fromstring(page["body"])
     assert [image.get("class") for image in tree.iter("img")] == ["light", "dark"]
-    assert all(image.get("alt") and image.get("width") == "100" for image in tree.iter("img"))
+    assert [image.get("alt") for image in tree.iter("img")] == [ALT, ALT]
+    assert all(image.get("width") == "100" for image in tree.iter("img"))
     assert [cell.get("scope") for cell in tree.iter("th")] == ["col", "col"]
     assert tree.xpath("//div[@class='table-wrap'][@tabindex='0']/table//td[@class='right']")[0].text == "1"
     assert "style=" not in page["body"]
@@ -52,6 +58,11 @@ def test_a_notebook_becomes_a_page_without_style_of_its_own(tmp_path: Path) -> N
     assert set(status.files([one])) == {
         "status/growth.md", "status/figures/growth-1-light.svg", "status/figures/growth-1-dark.svg",
     }  # fmt: skip
+
+
+def test_a_plot_without_alt_text_names_its_notebook_and_cell(tmp_path: Path) -> None:
+    with pytest.raises(ManuscriptError, match=r"growth\.ipynb.*cell 3 has no alt text"):
+        told(executed(tmp_path / "growth.ipynb", alt=""))
 
 
 def test_a_book_without_notebooks_has_no_such_section(tmp_path: Path) -> None:

@@ -10,9 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bookkit.manuscript import ManuscriptError
 from bookkit.press.analysis import notebooks, run, told
 from bookkit.tracker import trends
+from bookkit.tracker.evidence import DONE, NONE, OPEN, PROGRESS
 from bookkit.tracker.history import Snapshot
+from bookkit.tracker.measure import measure, unit
 from tracker.small import CHAPTER, OUTLINE, ROOT, SENTENCE, Tracked
 
 SEED = ROOT / "tests" / "data" / "tracker" / "seed.txt"
@@ -65,6 +68,44 @@ def test_no_forecast_from_too_little() -> None:
     assert trends.finish(START.date(), 30.0) == "2026-01-03"
 
 
+def moment(hour: int, states: dict[str, list[str]], performance: dict[str, float]) -> Snapshot:
+    chapters = {path: {"states": cells} for path, cells in states.items()}
+    return Snapshot(START + timedelta(hours=hour), "", {"chapters": chapters, "performance": performance})
+
+
+def test_a_heat_map_counts_only_what_applies() -> None:
+    first = moment(0, {"a.qmd": [DONE, OPEN, NONE, PROGRESS]}, {})
+    second = moment(1, {"a.qmd": [DONE, DONE, NONE, PROGRESS], "b.qmd": [NONE, NONE]}, {})
+    found = trends.heat([first, second])
+    assert found["a.qmd"] == pytest.approx([1 / 3, 2 / 3])
+    assert np.isnan(found["b.qmd"]).all()
+
+
+def test_measurements_are_gathered_by_name() -> None:
+    history = [
+        moment(0, {}, {"status_s": 0.5}),
+        moment(1, {}, {}),
+        moment(2, {}, {"status_s": 0.4, "tests": 9}),
+    ]
+    found = trends.measurements(history)
+    assert {name: [value for _, value in points] for name, points in found.items()} == {
+        "status_s": [0.5, 0.4], "tests": [9],
+    }  # fmt: skip
+    assert [at.hour for at, _ in found["status_s"]] == [0, 2]
+    assert [unit(name) for name in ("build_cold_s", "fifo_k_per_s", "pdf_kb", "tests")] == [
+        ("build cold", "s"), ("fifo", "thousand requests a second"), ("pdf", "kB"), ("tests", ""),
+    ]  # fmt: skip
+
+
+def test_a_measurement_that_does_not_exist_or_fails_is_one_error(tmp_path: Path) -> None:
+    with pytest.raises(
+        ManuscriptError, match=r"speed: measure: there is no such measurement\. Name some of build"
+    ):
+        measure(tmp_path, ["build", "speed"])
+    with pytest.raises(ManuscriptError, match=r"it failed: .*nothing was recorded"):
+        measure(tmp_path, ["tracker"])
+
+
 def test_a_passage_in_two_chapters_is_found(book: Tracked) -> None:
     state = trends.load_state(
         "2026-02-01", str(book.root / "tracker/PROGRESS_TRACKER.md"), "", str(book.root)
@@ -95,24 +136,25 @@ def test_a_notebook_runs_on_the_seed(source: Path, tmp_path: Path) -> None:
     assert expected[source.stem] in shown.markdown
 
 
-def test_a_notebook_runs_on_our_own_state_and_says_its_plots_in_words(tmp_path: Path) -> None:
+@pytest.mark.parametrize("source", notebooks(ROOT), ids=lambda path: path.stem)
+def test_a_notebook_runs_on_our_own_state_and_says_its_plots_in_words(source: Path, tmp_path: Path) -> None:
+    """`told` refuses a plot without alt text; its numbers stand on the page again, as a sentence or a table."""
     parameters = {
         "as_of": "2026-11-25", "tracker": str(ROOT / "tracker/PROGRESS_TRACKER.md"),
         "history": str(ROOT / "tracker/history.jsonl"), "book": str(ROOT),
     }  # fmt: skip
-    for name in ("progress",):
-        run(ROOT / "notebooks" / f"{name}.ipynb", tmp_path / f"{name}.ipynb", ROOT, parameters)
-        shown = told(tmp_path / f"{name}.ipynb")
-        assert len(shown.pictures) >= 2
-        blocks = [block for block in shown.markdown.split("\n\n") if block.strip()]
-        for at, block in enumerate(blocks):
-            if block.startswith("![") and "-dark.svg" in block:
-                assert not blocks[at + 1].startswith(("![", "#", "|")), "a plot is followed by its words"
+    run(source, tmp_path / source.name, ROOT, parameters)
+    shown = told(tmp_path / source.name)
+    pictures = {"progress": 3, "manuscript": 1, "sources": 1, "performance": 0}[source.stem]
+    assert len(shown.pictures) >= 2 * pictures
+    assert all(any(mark.isdigit() for mark in alt) for alt in shown.alts.values())
+    blocks = [block for block in shown.markdown.split("\n\n") if block.strip()]
+    for at, block in enumerate(blocks):
+        if block.startswith("!["):
+            assert not blocks[at + 1].startswith(("![", "#", "|")), "a plot is followed by its words"
 
 
 def test_a_notebook_that_fails_names_its_cell(tmp_path: Path) -> None:
-    from bookkit.manuscript import ManuscriptError
-
     parameters = {"as_of": "someday", "tracker": str(SEED), "history": "", "book": ""}
     with pytest.raises(
         ManuscriptError, match=r"notebooks/performance\.ipynb: notebook: cell \d+ raised ValueError"

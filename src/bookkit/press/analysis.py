@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,17 +20,23 @@ FOLDER = "notebooks"
 AT_ONCE = 2
 PARAMETERS = ("as_of", "tracker", "history", "book")
 KINDS = ("light", "dark")
-SEEN_IN_WORDS = "A plot. The paragraph after it says the same in words."
+SVG = "image/svg+xml"
+ESCAPED = re.compile(r"[\\\[\]*_`<]")
+"""Characters of an alt text that Markdown would take for its own."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """What one notebook showed: its title, its Markdown, and its pictures (light, dark) by name."""
+    """What one notebook showed: its title, its Markdown, its pictures and their alt text by file name.
+
+    The Markdown names the light form of each picture; the dark one has `dark` for `light` in its name.
+    """
 
     name: str
     title: str
     markdown: str
     pictures: Mapping[str, bytes]
+    alts: Mapping[str, str]
 
 
 def notebooks(root: Path) -> list[Path]:
@@ -93,26 +100,38 @@ def run_all(sources: Sequence[Path], out: Path, root: Path, parameters: Mapping[
 
 
 def told(executed: Path) -> Told:
-    """What an executed notebook showed; its code is left out."""
+    """What an executed notebook showed; its code is left out.
+
+    Raises ManuscriptError for a plot without alt text.
+    """
     book: Any = nbformat.reads(executed.read_text("utf-8"), as_version=4)  # type: ignore[no-untyped-call]
     name = executed.stem
     parts: list[str] = []
     pictures: dict[str, bytes] = {}
-    for cell in book.cells:
+    alts: dict[str, str] = {}
+    for at, cell in enumerate(book.cells):
         if cell.cell_type == "markdown":
             parts.append(cell.source)
             continue
         drawn = 0
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            if "image/svg+xml" in data:
+            if SVG in data:
                 kind = KINDS[drawn % 2]
                 file = f"{name}-{len(pictures) // 2 + 1}-{kind}.svg"
-                pictures[file] = "".join(data["image/svg+xml"]).encode()
+                alt = output.get("metadata", {}).get(SVG, {}).get("alt", "")
+                if not alt:
+                    remedy = "Show it with `bookkit.tracker.pages.picture`, which takes the alt text."
+                    place = f"{FOLDER}/{name}.ipynb"
+                    raise ManuscriptError(
+                        Finding(place, 0, "notebook", f"a plot of cell {at} has no alt text", remedy)
+                    )
+                pictures[file], alts[file] = "".join(data[SVG]).encode(), alt
                 drawn += 1
-                parts.append(f'![](figures/{file}){{.{kind} alt="{SEEN_IN_WORDS}"}}')
+                if kind == KINDS[0]:
+                    parts.append(f"![{ESCAPED.sub(lambda mark: chr(92) + mark[0], alt)}](figures/{file})")
             elif "text/markdown" in data:
                 parts.append("".join(data["text/markdown"]))
     text = "\n\n".join(parts)
     title, _, rest = text.partition("\n")
-    return Told(name, title.removeprefix("# ").strip(), rest.strip() + "\n", pictures)
+    return Told(name, title.removeprefix("# ").strip(), rest.strip() + "\n", pictures, alts)

@@ -8,7 +8,6 @@ import html
 import json
 import re
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,20 +15,18 @@ from typing import Any
 import pypandoc
 
 from bookkit.manuscript import Project
-from bookkit.press.analysis import KINDS, SEEN_IN_WORDS, Told, notebooks, run_all, told
+from bookkit.press.analysis import KINDS, Told, notebooks, run_all, told
 from bookkit.press.files import write_whole
 from bookkit.press.pandoc import digest
 
 GROUP = "Status of the book"
 FOLDER = "status"
 READ = ("notebooks", "tracker", "chapters", "sources", "src/bookkit", "src/servelab", "labs/results")
-"""What the notebooks read, with the code that they run; FILES besides."""
+"""What the notebooks read, with the code that they run; FILES and the pages beside `_quarto.yml` besides."""
 
-FILES = ("_quarto.yml", "index.qmd", "references.qmd", "constraints.txt")
+FILES = ("_quarto.yml", "constraints.txt")
 SIZE = re.compile(rb'<svg [^>]*?width="([\d.]+)" height="([\d.]+)"')
-PICTURE = re.compile(
-    r"!\[\]\(figures/([\w-]+)-light\.svg\)\{[^}]*\}\s*!\[\]\(figures/\1-dark\.svg\)\{[^}]*\}"
-)
+PICTURE = re.compile(r"!\[.*\]\(figures/([\w-]+)-light\.svg\)")
 
 
 def read(project: Project, as_of: str, cache: Path) -> list[Told]:
@@ -64,6 +61,7 @@ def _packed(data: bytes) -> str:
 def _key(root: Path, as_of: str) -> str:
     whole = hashlib.sha256(json.dumps([as_of, list(sys.version_info[:3])]).encode())
     found = [path for name in READ for path in sorted((root / name).rglob("*"))]
+    found += sorted(root.glob("*.qmd"))
     for path in [*found, *(root / name for name in FILES)]:
         if path.is_file() and path.suffix != ".pyc":
             whole.update(f"\n{path.relative_to(root)} ".encode())
@@ -129,7 +127,7 @@ def files(shown: list[Told]) -> dict[str, bytes]:
 
 def _body(one: Told) -> tuple[str, list[dict[str, Any]]]:
     """The page's markup without any style of its own, and its headings."""
-    text = PICTURE.sub(lambda found: _figure(one.pictures, found[1]), one.markdown)
+    text = PICTURE.sub(lambda found: _figure(one, found[1]), one.markdown)
     body = pypandoc.convert_text(text, "html5", format="markdown-smart", extra_args=["--columns=10000"])
     body = re.sub(r'(<t[dh])([^>]*?) style="text-align: (\w+);?"', r'\1\2 class="\3"', body)
     body = re.sub(r"<thead>.*?</thead>", lambda head: head[0].replace("<th", '<th scope="col"').replace(
@@ -151,11 +149,12 @@ def _body(one: Told) -> tuple[str, list[dict[str, Any]]]:
     return body, toc
 
 
-def _figure(pictures: Mapping[str, bytes], name: str) -> str:
+def _figure(one: Told, name: str) -> str:
     images = []
     for kind in KINDS:
         file = f"{name}-{kind}.svg"
-        size = SIZE.search(pictures[file])
+        size = SIZE.search(one.pictures[file])
         area = f' width="{float(size[1]):.0f}" height="{float(size[2]):.0f}"' if size else ""
-        images.append(f'<img class="{kind}" src="figures/{file}" alt="{SEEN_IN_WORDS}"{area} loading="lazy">')
+        alt = html.escape(one.alts[file])
+        images.append(f'<img class="{kind}" src="figures/{file}" alt="{alt}"{area} loading="lazy">')
     return f"<figure>{''.join(images)}</figure>"

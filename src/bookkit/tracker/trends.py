@@ -13,7 +13,7 @@ import numpy as np
 
 from bookkit.manuscript.files import read_text
 from bookkit.tracker.document import Document
-from bookkit.tracker.evidence import Book, read_book
+from bookkit.tracker.evidence import DONE, NONE, Book, read_book
 from bookkit.tracker.history import Snapshot, load_history
 from bookkit.tracker.importing import parse
 
@@ -56,6 +56,30 @@ def per_hour(snapshots: Sequence[Snapshot]) -> list[float]:
         if hours > 0:
             rates.append((after.data["counts"]["words"] - before.data["counts"]["words"]) / hours)
     return rates
+
+
+def heat(snapshots: Sequence[Snapshot]) -> dict[str, list[float]]:
+    """By chapter, the share of its columns that was done at each snapshot; NaN before it was planned.
+
+    Columns that do not apply to a chapter count neither way.
+    """
+    paths = dict.fromkeys(path for one in snapshots for path in one.data["chapters"])
+    found: dict[str, list[float]] = {path: [] for path in paths}
+    for one in snapshots:
+        for path, shares in found.items():
+            states = one.data["chapters"].get(path, {"states": []})["states"]
+            counted = [state for state in states if state != NONE]
+            shares.append(sum(state == DONE for state in counted) / len(counted) if counted else float("nan"))
+    return found
+
+
+def measurements(snapshots: Sequence[Snapshot]) -> dict[str, list[tuple[datetime, float]]]:
+    """By the name of a measurement, when it was taken and what it was, the oldest first."""
+    found: dict[str, list[tuple[datetime, float]]] = {}
+    for one in snapshots:
+        for name, value in one.data.get("performance", {}).items():
+            found.setdefault(name, []).append((one.at, value))
+    return found
 
 
 @dataclass(frozen=True)
