@@ -64,8 +64,9 @@ WHAT = (
     f"{SIZE}, wait {WAIT_MS} ms, where the name of a group does not say otherwise"
 )
 NOTES = (
-    "A request is 1 s of 16-bit samples, 32,000 bytes, the same body for every server, over HTTP/1.1 with "
-    "connections kept and as many as there are requests under way. Nothing is decoded from Base64 or JSON.",
+    "A request is 1 s of 16-bit samples, 32,000 bytes, the same body for every server, over HTTP/1.1. Nothing "
+    "is decoded from Base64 or JSON. The warm-up opens 1,000 connections, and a request takes any that is "
+    "free: what it costs to accept new ones under load is not in here.",
     "Everything of a server runs on one core, its interface, its queues and the model: what the interface "
     "takes, the model lacks. The client has the other core. On a server with cores to spare the model would "
     "have one for itself.",
@@ -74,7 +75,8 @@ NOTES = (
     "LitServe is four processes: it was given one worker and its fast queue. Its window for a batch begins "
     "when the worker is free, not when a request comes.",
     "Past saturation the queue grows as long as requests come: the latencies there are those of a burst of "
-    "this length. Nothing is refused, and the client has no time limit.",
+    "this length. Nothing is refused, and no request runs out of time. Throughput counts answers that have "
+    "come back: one that is computed and waits for the event loop does not count yet.",
     "model_ms is the processor time of the model's step divided by its requests; server_ms is all processor "
     "time of the server's processes, the model in it, a request. The kernel counts it in ticks of 10 ms.",
     "client_late_p99_ms is how late the client itself was: a latency cannot be trusted closer than that.",

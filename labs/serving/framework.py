@@ -30,10 +30,12 @@ class ClipApi(litserve.LitAPI):
         return model.answer(self.speech, list(batch))
 
 
-def serve(host: str, port: int, path: str, size: int, wait_s: float) -> None:
+def serve(host: str, port: int, path: str, kept_s: int, size: int, wait_s: float) -> None:
     """Serve until the process is told to end. `fast_queue` is what LitServe advises above 100 requests/s."""
     api = ClipApi(max_batch_size=size, batch_timeout=wait_s, api_path=path)
     server = litserve.LitServer(
         api, accelerator="cpu", devices=1, workers_per_device=1, timeout=False, fast_queue=True
     )
-    server.run(host=host, port=port, log_level="warning", generate_client_file=False)
+    server.run(
+        host=host, port=port, log_level="warning", generate_client_file=False, timeout_keep_alive=kept_s
+    )

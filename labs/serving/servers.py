@@ -25,6 +25,8 @@ from servelab.audio import Pcm16
 HOST, PORT, PATH = "127.0.0.1", 9100, "/predict"
 PLAIN, THREADS, BATCHER, LITSERVE = "plain", "threads", "batcher", "litserve"
 KINDS = (PLAIN, THREADS, BATCHER, LITSERVE)
+KEPT_S = 120
+"""How long a server keeps an idle connection: longer than a pass."""
 POOL = 40
 """Threads of the pool: what Starlette gives to functions that are not asynchronous."""
 
@@ -86,7 +88,7 @@ def serve(kind: str, size: int, wait_s: float) -> None:
         return JSONResponse(await request.app.state.answer(clip))
 
     app = Starlette(routes=[Route(PATH, predict, methods=["POST"])], lifespan=lifespan)
-    uvicorn.run(app, host=HOST, port=PORT, log_level="warning")
+    uvicorn.run(app, host=HOST, port=PORT, log_level="warning", timeout_keep_alive=KEPT_S)
 
 
 def main(kind: str, core: str, size: str, wait_ms: str) -> None:
@@ -95,7 +97,7 @@ def main(kind: str, core: str, size: str, wait_ms: str) -> None:
     if kind == LITSERVE:
         from labs.serving import framework
 
-        framework.serve(HOST, PORT, PATH, int(size), float(wait_ms) / 1000)
+        framework.serve(HOST, PORT, PATH, KEPT_S, int(size), float(wait_ms) / 1000)
     else:
         serve(kind, int(size), float(wait_ms) / 1000)
 
