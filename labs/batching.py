@@ -64,8 +64,8 @@ WHAT = (
     f"{SIZE}, wait {WAIT_MS} ms, where the name of a group does not say otherwise"
 )
 NOTES = (
-    "A request is 1 s of 16-bit samples, 32,000 bytes, the same body for every server, over HTTP/1.1. Nothing "
-    "is decoded from Base64 or JSON. The warm-up opens 1,000 connections, and a request takes any that is "
+    "A request is 1 s of 16-bit samples, 32,000 bytes, the same body for every server, over HTTP/1.1, with "
+    "no Base64 and no JSON. The warm-up opens 1,000 connections, and a request takes any that is "
     "free: what it costs to accept new ones under load is not in here.",
     "Everything of a server runs on one core, its interface, its queues and the model: what the interface "
     "takes, the model lacks. The client has the other core. On a server with cores to spare the model would "

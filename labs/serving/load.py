@@ -34,7 +34,7 @@ READY_S, ANSWER_S = 30.0, 120.0
 WARM_UP = ((1, 64), (4, 16), (16, 4), (1_000, 1))
 """Requests at once and how often, before anything is measured. The last opens as many connections as a run
 needs, because an event loop that is busy with old connections lets a new one wait for seconds."""
-SPEECH_TOLERANCE = 0.01
+SPEECH_TOLERANCE = 1e-4
 """How far a probability may be from that of the same clip alone: sums in another order differ a little."""
 GOOD, BAD_BODY = 8, b"\0" * 1_000
 """Requests beside one whose body is wrong."""
