@@ -2,6 +2,7 @@
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
 set positional-arguments
+set no-exit-message # each command says itself what is wrong
 
 # what renders the book in build and build-all: press, or quarto where Quarto is installed
 engine := "press"

@@ -13,7 +13,7 @@ from bookkit.tracker.document import Headline, Item, compose, current_state
 from bookkit.tracker.evidence import read_book
 from bookkit.tracker.importing import Imported, parse, repaired
 from bookkit.tracker.markdown import render
-from tracker.small import Tracked
+from tracker.small import ROOT, Tracked
 
 SEED = Path(__file__).resolve().parents[1] / "data" / "tracker" / "seed.txt"
 
@@ -108,7 +108,9 @@ def test_a_row_that_cannot_be_placed_is_reported(fault: str) -> None:
 def test_a_text_that_is_no_tracker(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "poem.md").write_text("# A poem\n\nThe stream waits.\n", "utf-8")
     assert main(["tracker", "import", str(tmp_path / "poem.md")]) == 1
-    assert "the PR dashboard is not there" in capsys.readouterr().out
+    assert "poem.md: import: it is no tracker document" in capsys.readouterr().err
+    assert main(["tracker", "import", str(ROOT / "README.md")]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
     assert main(["tracker", "import", str(tmp_path / "none.md")]) == 1
     assert "none.md: file: cannot be read" in capsys.readouterr().err
 

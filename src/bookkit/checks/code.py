@@ -15,8 +15,8 @@ TOOLS = {
     "import-linter": ("lint-imports", "--no-cache"),
 }
 REMEDY = {
-    "ruff check": "Mend them; `ruff check --fix` mends some.",
-    "ruff format": "Run `ruff format .`.",
+    "ruff check": "Mend them; `.venv/bin/ruff check --fix` mends some.",
+    "ruff format": "Run `.venv/bin/ruff format .`.",
     "mypy": "Mend the types.",
     "import-linter": "A room imports what it may not know: see [tool.importlinter] in pyproject.toml.",
 }

@@ -26,7 +26,9 @@ def stale(project: Project) -> Iterator[Finding]:
         if done.returncode:
             said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
             for line in said if "Traceback" not in done.stderr else said[-1:]:
-                yield Finding(path, 0, "stale", line, f"Run `python {path}` and commit what it builds.")
+                yield Finding(
+                    path, 0, "stale", line, f"Run `.venv/bin/python {path}` and commit what it builds."
+                )
             if not said:
                 message = f"ended with status {done.returncode}"
-                yield Finding(path, 0, "stale", message, f"Run `python {path}`.")
+                yield Finding(path, 0, "stale", message, f"Run `.venv/bin/python {path}`.")

@@ -47,7 +47,7 @@ def add_commands(commands: Any) -> None:
     imported.add_argument("--json", action="store_true", help="everything that was read, as JSON")
     imported.set_defaults(run=_run_import)
     late = verbs.add_parser("due", help="facts and sources that must be read again")
-    late.add_argument("--by", type=date.fromisoformat, default=None, metavar="DAY", help="YYYY-MM-DD (today)")
+    late.add_argument("--by", type=_day, default=None, metavar="DAY", help="YYYY-MM-DD (today)")
     _root(late, _run_due)
 
 
@@ -61,6 +61,13 @@ def findings(root: Path) -> list[Finding]:
 def _root(parser: argparse.ArgumentParser, run: Run) -> None:
     parser.add_argument("--root", type=Path, default=Path(), help="the book's folder (default: here)")
     parser.set_defaults(run=run)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is no day; write it as YYYY-MM-DD") from error
 
 
 def _status(commands: Any) -> None:
@@ -148,7 +155,7 @@ def _run_snapshot(given: argparse.Namespace) -> int:
         found = None if given.measure is None else measure(given.root.resolve(), given.measure)
         taken = take_snapshot(given.root, found)
     print(
-        f"{taken.data['at']}: {taken.complete} pieces complete, "
+        f"{taken.data['at']}: {taken.complete} of {len(taken.data['pieces'])} pieces complete, "
         f"{taken.data['counts']['words']:,} words written"
     )
     return 0

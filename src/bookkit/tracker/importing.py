@@ -9,7 +9,7 @@ from typing import Any
 
 import ftfy
 
-from bookkit.manuscript import Finding
+from bookkit.manuscript import Finding, ManuscriptError
 from bookkit.tracker.document import (
     MARK_SIGNS,
     MATRIX_COLUMNS,
@@ -49,13 +49,20 @@ ITEM = re.compile(r"\s*[-*] \[([ xX])\] (.+)")
 
 
 def parse(text: str, path: str) -> Imported:
-    """Read a tracker document, repairing its encoding first. Nothing that it holds is dropped silently."""
+    """Read a tracker document, repairing its encoding first. Nothing that it holds is dropped silently.
+
+    Raises ManuscriptError for a text that has neither of the two tables.
+    """
     whole = repaired(text)
     changed = sum(a != b for a, b in zip(text.splitlines(), whole.splitlines(), strict=True))
     reader = _Reader(path)
     for number, line in enumerate(whole.splitlines(), 1):
         reader.line(number, line.rstrip())
     document = reader.document()
+    if not document.rows and not document.matrix:
+        message = "it is no tracker document: it has neither a PR dashboard nor a chapter matrix"
+        remedy = f"Name a file with a table of the columns {' | '.join(PR_COLUMNS)}."
+        raise ManuscriptError(Finding(path, 0, "import", message, remedy))
     unplaced = [*reader.unplaced, *reader.absent(document)]
     return Imported(
         document, reader.headline, tuple(unplaced), tuple(reader.contradictions(document)), changed

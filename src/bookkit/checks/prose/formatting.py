@@ -35,7 +35,7 @@ def formatting(root: Path, paths: Iterable[str]) -> Iterator[Finding]:
             said = True
             what = f"“{text[1:].strip()[:60]}”" if text[1:].strip() else "a blank line"
             message = f"panache would {'take out' if text[0] == '-' else 'put'} {what}"
-            yield Finding(path, line, "format", message, f"Run `panache format {path}`.")
+            yield Finding(path, line, "format", message, f"Run `.venv/bin/panache format {path}`.")
         elif not said:
             line += 1
     if done.returncode and not path:
