@@ -9,7 +9,7 @@ engine := "press"
 
 [private]
 default:
-    @just --justfile {{ justfile() }} --list --unsorted
+    @{{ quote(just_executable()) }} --list --unsorted
 
 [private]
 render-env:
@@ -55,7 +55,7 @@ test *PYTEST: dev-env
 status *OPTIONS: render-env
     @.venv/bin/bookkit status "$@"
 
-# The next piece of work, and everything that its author needs
+# The next piece of work, and everything that its author needs (next 8: of chapter 8)
 next *OPTIONS: render-env
     @.venv/bin/bookkit next "$@"
 

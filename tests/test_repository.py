@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -81,6 +82,13 @@ def test_commands_that_a_document_names_exist(name: str) -> None:
     named = commands_of((ROOT / name).read_text("utf-8"))
     assert named, f"{name} names no command"
     assert named <= recipes(), f"the justfile has {sorted(recipes())}"
+
+
+def test_just_alone_lists_the_commands_where_it_is_on_no_path() -> None:
+    command = str(Path(sys.executable).with_name("just"))
+    run = subprocess.run([command], cwd=ROOT, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert "build-all" in run.stdout
 
 
 def test_commands_are_read_out_of_a_document() -> None:

@@ -63,6 +63,10 @@ def _root(parser: argparse.ArgumentParser, run: Run) -> None:
     parser.set_defaults(run=run)
 
 
+def _counted(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}"
+
+
 def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
@@ -189,6 +193,7 @@ def _run_due(given: argparse.Namespace) -> int:
 
 def _run_done(given: argparse.Namespace) -> int:
     from bookkit.tracker.done import lines, run_gates
+    from bookkit.tracker.gates import GATES
     from bookkit.tracker.show import done_mark
 
     for outcome in run_gates(given.root, lambda text: print(text, file=sys.stderr, flush=True)):
@@ -202,6 +207,8 @@ def _run_done(given: argparse.Namespace) -> int:
             print(f"     {missing}")
     open_ = [line for line in listed if not line.done and line.by != "person"]
     waiting = [line for line in listed if not line.done and line.by == "person"]
-    tail = f"; {len(waiting)} wait for a person" if waiting else ""
-    print("done" if not open_ and not waiting else f"{len(open_)} lines are open{tail}")
+    tail = f"; {_counted(len(waiting), 'waits', 'wait')} for a person" if waiting else ""
+    still = _counted(len(open_), "line is", "lines are")
+    print(f"{still} open{tail}" if open_ or waiting else "done")
+    print(f"Recorded in {GATES}, for exactly this content; commit it with what `git status` names.")
     return 1 if open_ else 0
