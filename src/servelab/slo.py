@@ -5,7 +5,9 @@ period; what it leaves is the *error budget*. The *burn rate* is how many times 
 is being spent: at 1 it lasts exactly the period.
 
 An alert on the burn rate over a *long* window is sure, and stays on long after the trouble; a *short* window
-has to agree, so that it ends soon. Several pairs together catch fast trouble fast and slow trouble at all.
+has to agree, so that it ends soon. Several pairs together catch fast trouble fast and slow trouble at all
+[@thurgood2018, secs. 4 to 6]. The formulas are those of that chapter, and the tests hold them against its
+tables.
 
 >>> objective = Objective(0.999)
 >>> [round(alert.budget_share(objective), 3) for alert in (*PAGES, TICKET)]
@@ -92,7 +94,7 @@ class Objective:
 
     def left(self, bad: int, total: int) -> float:
         """Share of the budget that is left after `bad` of `total` events, where `total` is what the whole
-        period will hold. Negative when overspent."""
+        period will hold. Negative when overspent. Raises `ValueError` unless bad lies between 0 and total."""
         count("total", total)
         if not 0 <= bad <= total:
             raise ValueError(f"bad is {bad}: it must lie between 0 and total, {total}")
@@ -145,11 +147,10 @@ class BurnAlert:
 
 
 PAGES = (BurnAlert(14.4, 3_600, 300), BurnAlert(6, 6 * 3_600, 1_800))
-"""Wakes somebody: both pairs as [@oneuptime-burn, "The MWMBR Framework"] has them."""
+"""Wakes somebody: the two pairs of [@thurgood2018, tbl. 5-8]."""
 
 TICKET = BurnAlert(1, 3 * DAY_S, 6 * 3_600)
-"""Can wait for the morning: the long window and the burn rate of the same source, and a short window of a
-twelfth as in the pages, where the source has 2 h."""
+"""Can wait for the morning: the third row of the same table."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,8 @@ def traffic(rng: np.random.Generator, per_s: float, bad_share: npt.ArrayLike, st
 
 
 def firing(counts: Counts, objective: Objective, alerts: Sequence[BurnAlert]) -> Flags:
-    """At the end of which steps at least one of `alerts` fires."""
+    """At the end of which steps at least one of `alerts` fires. Shape (steps,). Raises `ValueError` without
+    alerts."""
     if not alerts:
         raise ValueError("alerts are empty: at least one must watch")
     on = np.zeros(counts.total.size, dtype=np.bool_)

@@ -78,6 +78,71 @@ def test_detection_and_reset_are_within_a_step_of_the_closed_form(alert: BurnAle
     assert abs(found.reset_s[0] - alert.reset_s(THREE_NINES, bad_share)) <= 61
 
 
+# What the SRE Workbook prints [@thurgood2018], to the digits that it prints.
+
+
+@pytest.mark.parametrize(
+    ("alert", "burn", "long_h", "short_h", "budget_share"),
+    [(PAGES[0], 14.4, 1, 5 / 60, 0.02), (PAGES[1], 6, 6, 0.5, 0.05), (TICKET, 1, 72, 6, 0.10)],
+)
+def test_the_alerts_are_those_of_table_5_8(
+    alert: BurnAlert, burn: float, long_h: float, short_h: float, budget_share: float
+) -> None:
+    assert (alert.burn, alert.long_s / 3_600, alert.short_s / 3_600) == (burn, long_h, short_h)
+    assert alert.budget_share(THREE_NINES) == pytest.approx(budget_share)
+
+
+@pytest.mark.parametrize(
+    ("burn", "bad_share", "lasts_min"),
+    [(1, 0.001, 43_200), (2, 0.002, 21_600), (10, 0.01, 4_320), (1_000, 1.0, 43)],
+)
+def test_budgets_last_as_long_as_table_5_4_says(burn: float, bad_share: float, lasts_min: float) -> None:
+    assert THREE_NINES.burn_rate(bad_share) == pytest.approx(burn)
+    assert THREE_NINES.lasts_s(bad_share) / 60 == pytest.approx(lasts_min, rel=0.005)
+
+
+def test_single_windows_are_as_quick_and_as_slow_as_tables_5_1_to_5_5_say() -> None:
+    """A total outage is found after 0.6 s by 10 min, after 2 min 10 s by 36 h, and 36 times in 1 h stays on
+    for 58 min after it; 35 times is never seen and spends the month in 20.5 h."""
+    ten_minutes, long = BurnAlert(1, 600, 600), BurnAlert(1, 36 * 3_600, 36 * 3_600)
+    assert ten_minutes.detection_s(THREE_NINES, 1.0) == pytest.approx(0.6)
+    assert 100 * ten_minutes.budget_share(THREE_NINES) == pytest.approx(0.02, abs=0.005)
+    assert long.detection_s(THREE_NINES, 1.0) == pytest.approx(130, abs=1)
+    assert long.budget_share(THREE_NINES) == pytest.approx(0.05)
+    fast = BurnAlert(36, 3_600, 3_600)
+    assert fast.budget_share(THREE_NINES) == pytest.approx(0.05)
+    assert fast.reset_s(THREE_NINES, 1.0) / 60 == pytest.approx(58, abs=0.5)
+    assert fast.detection_s(THREE_NINES, 0.035) == math.inf
+    assert THREE_NINES.lasts_s(0.035) / 3_600 == pytest.approx(20.5, abs=0.1)
+
+
+def test_ten_minutes_of_errors_are_met_as_in_figure_5_6() -> None:
+    """15 % for ten minutes: the alert begins after five minutes and ends five after the errors; the long
+    window alone would stay on for most of an hour."""
+    counts = incident(0.15, 60, 10, 90)
+    span = [(3_600.0, 4_200.0)]
+    both = judge(firing(counts, THREE_NINES, PAGES[:1]), span, 60)
+    alone = judge(firing(counts, THREE_NINES, [BurnAlert(14.4, 3_600, 3_600)]), span, 60)
+    assert both.detection_s[0] / 60 == pytest.approx(5, abs=1)
+    assert both.reset_s[0] / 60 == pytest.approx(5, abs=1)
+    assert 50 < alone.reset_s[0] / 60 <= 60
+
+
+def test_extreme_goals_leave_no_time_or_no_alert() -> None:
+    assert PAGES[0].long_s / Objective(0.9).lasts_s(1.0) == pytest.approx(0.014, abs=0.0005)
+    assert PAGES[0].detection_s(Objective(0.9), 1.0) == math.inf
+    assert Objective(0.99999).lasts_s(1.0) == pytest.approx(26, abs=0.5)
+    assert Objective(0.99999).lasts_s(0.01) / 60 == pytest.approx(43, abs=0.5)
+
+
+def test_one_failed_request_of_a_quiet_service_spends_a_seventh_of_its_month() -> None:
+    """Ten requests an hour: 13.9 % of the budget, seven failures in 30 days."""
+    month = 10 * 24 * 30
+    assert 1 - THREE_NINES.left(1, month) == pytest.approx(0.139, abs=0.0005)
+    assert THREE_NINES.left(7, month) > 0 > THREE_NINES.left(8, month)
+    assert THREE_NINES.burn_rate(1 / 10) * 3_600 / THREE_NINES.period_s == pytest.approx(0.139, abs=0.0005)
+
+
 def test_trouble_under_the_threshold_is_never_seen() -> None:
     for alert in PAGES:
         below = 0.99 * alert.threshold(THREE_NINES)
