@@ -72,7 +72,7 @@ def to_pcm16(signal: npt.ArrayLike) -> Pcm16:
 
 
 def from_pcm16(samples: Pcm16) -> Signal:
-    """16-bit samples as a signal; the inverse of `to_pcm16`."""
+    """16-bit samples as a signal; the inverse of `to_pcm16`. Raises `ValueError` unless int16."""
     if samples.dtype != np.int16:
         raise ValueError(f"samples are {samples.dtype}: they must be int16")
     return (samples / FULL_SCALE).astype(np.float32)
@@ -103,8 +103,8 @@ def resample(signal: npt.ArrayLike, rate_hz: int, to_hz: int) -> Signal:
 
 
 def decimated(signal: npt.ArrayLike, factor: int) -> Signal:
-    """Every `factor`-th sample with no filter before it: the mistake that folds high tones into low
-    ones."""
+    """Every `factor`-th sample with no filter before it: the mistake that folds high tones into low ones.
+    Raises `ValueError` for a factor under 1."""
     if factor < 1:
         raise ValueError(f"factor is {factor}: it must be at least 1")
     return checked(signal)[::factor].copy()
@@ -216,7 +216,8 @@ def spectrogram(
 
 
 def share_above(signal: npt.ArrayLike, rate_hz: int, frequency_hz: float) -> float:
-    """Share of the signal's power, 0 to 1, that lies above `frequency_hz`. Silence: 0."""
+    """Share of the signal's power, 0 to 1, that lies above `frequency_hz`. Silence: 0. Raises `ValueError`
+    unless the frequency lies between 0 and half the rate."""
     array = checked(signal)
     if not 0 <= frequency_hz <= checked_rate(rate_hz) / 2:
         raise ValueError(f"frequency_hz is {frequency_hz}: it must lie between 0 and {rate_hz / 2:g}")
@@ -228,7 +229,7 @@ def share_above(signal: npt.ArrayLike, rate_hz: int, frequency_hz: float) -> flo
 
 def snr_db(reference: npt.ArrayLike, other: npt.ArrayLike) -> float:
     """Signal-to-noise ratio in dB of `other` against `reference`, sample by sample; equal signals give
-    infinity."""
+    infinity. Raises `ValueError` unless both are equally long."""
     first, second = checked(reference, "reference"), checked(other, "other")
     if first.shape != second.shape:
         raise ValueError(f"other has {second.size} samples: it must have {first.size}, as the reference")

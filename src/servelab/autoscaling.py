@@ -82,6 +82,7 @@ class Scaled:
 
     @property
     def wait_s(self) -> Floats:
+        """Time of each request from its arrival until a server takes it, shape (requests,)."""
         return self.start_s - self.arrival_s
 
     @property
@@ -94,7 +95,8 @@ def simulate(arrival_s: npt.ArrayLike, service_s: npt.ArrayLike, scaler: Scaler,
     """Serve the requests in order of arrival with as many servers as the scaler asks for; any load.
 
     `initial` servers are ready at the first arrival. A request that finds no server ready or starting calls
-    for one at once. A server is paid for from the moment it is asked for.
+    for one at once. A server is paid for from the moment it is asked for. Raises `ValueError` unless
+    `initial` lies within the scaler's limits.
     """
     arrivals = times("arrival_s", arrival_s)
     services = vector("service_s", service_s, size=arrivals.size)

@@ -71,6 +71,7 @@ def simulate(arrival_s: npt.ArrayLike, step_s: npt.ArrayLike, wait_limit_s: floa
     `step_s` has the step time of each batch size, shape (largest size,), as from `linear_step_s`. A batch
     that is not full waits for company until its oldest request has waited `wait_limit_s`: 0 for no longer
     than the accelerator is busy, infinity for static batching, whose last batch leaves when the trace ends.
+    Raises `ValueError` for times that go back and for a negative limit.
     """
     arrivals = times("arrival_s", arrival_s)
     steps = vector("step_s", step_s).tolist()

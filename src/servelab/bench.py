@@ -44,11 +44,13 @@ class QueueModel:
 
     @property
     def expected_wait_s(self) -> float:
+        """Mean wait in closed form."""
         if self.servers == 1:
             return queueing.mg1(self.load, 1.0, self.service.scv).mean_wait_s
         return queueing.mmc(self.load * self.servers, 1.0, self.servers).mean_wait_s
 
     def trace(self, requests: int) -> tuple[Any, Any]:
+        """Arrival and service times in s of so many requests, shape (requests,) each."""
         rng = np.random.default_rng(SEED)
         arrivals = queuesim.poisson_times_s(rng, self.load * self.servers, requests)
         return arrivals, draw(rng, self.service, requests)

@@ -328,7 +328,8 @@ def measured(name: str, key: str, spec: str = "", unit: str | None = None, root:
     """The value `key` (`group.value`) of record `name`, with the mark that opens its measurement card.
 
     `key` may end in `.low`, `.high` or `.n` for the spread or the number of repetitions. `unit` is the
-    record's own unless given; `""` writes none.
+    record's own unless given; `""` writes none. Raises `UnknownKeyError` for a record, value or part that
+    there is not, `ValueError` for a part that the value lacks.
     """
     record = result(name, root)
     group, _, rest = key.partition(".")

@@ -29,6 +29,7 @@ class StartUp:
 
     @property
     def total_s(self) -> float:
+        """From the call for an instance to its first answer."""
         return sum(self.stages_s.values())
 
     def timeline(self) -> list[tuple[str, float, float]]:
@@ -38,7 +39,8 @@ class StartUp:
         return list(zip(self.stages_s, begins, ends, strict=True))
 
     def without(self, *names: str) -> StartUp:
-        """The start-up that is left when a snapshot, a cache or a warm pool has done these stages before."""
+        """The start-up that is left when a snapshot, a cache or a warm pool has done these stages before.
+        Raises `ValueError` for a name that is no stage."""
         for name in names:
             if name not in self.stages_s:
                 raise ValueError(f"names holds {name!r}: it must be one of {', '.join(self.stages_s)}")
@@ -69,6 +71,7 @@ class Serverless:
 
     @property
     def cold_share(self) -> float:
+        """Share of requests, 0 to 1, that waited for a start."""
         return float(self.cold.mean())
 
 
@@ -77,9 +80,10 @@ def scale_to_zero(
 ) -> Serverless:
     """An instance for each request that finds none idle: it waits `start_s` for it.
 
-    An idle instance is kept for `keep_s` and then ends; `pool` of them are always kept. The one that was
-    used last is used first, so that the others can end. `instance_s` counts from the beginning of each
-    start-up to the end of each instance, and the pool from the first arrival to the last answer.
+    An idle instance is kept for `keep_s` and then ends; `pool` of them are always kept. The one that was used
+    last is used first, so that the others can end. `instance_s` counts from the beginning of each start-up to
+    the end of each instance, and the pool from the first arrival to the last answer. Raises `ValueError` for
+    a negative `keep_s`; infinity keeps for ever.
     """
     arrivals = times("arrival_s", arrival_s)
     services = vector("service_s", service_s, size=arrivals.size)

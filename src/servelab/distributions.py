@@ -30,7 +30,8 @@ class Distribution(Protocol):
     """Anything that draws times that are not negative."""
 
     @property
-    def mean(self) -> float: ...
+    def mean(self) -> float:
+        """In the unit of the values."""
 
     @property
     def scv(self) -> float:

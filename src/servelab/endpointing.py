@@ -183,7 +183,8 @@ def hit_share(false_alarm: float, separation: float) -> float:
 
 def separation_of(auc: float) -> float:
     """The `separation` of a detector whose ROC curve covers the area `auc`, 0.5 to under 1: the chance that a
-    true end scores higher than a pause. AUC = Phi(separation / sqrt 2)."""
+    true end scores higher than a pause. AUC = Phi(separation / sqrt 2). Raises `ValueError` for an
+    area outside that range."""
     if inside("auc", auc) < 0.5:
         raise ValueError(f"auc is {auc}: it must be at least 0.5 and under 1")
     return float(math.sqrt(2) * ndtri(auc))

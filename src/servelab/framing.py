@@ -302,8 +302,9 @@ def complete_quantile_ms(q: float, frames: int, frame_ms: float, jitter_mean_ms:
     """The `q`-quantile (0 to 1) in ms of how long after the last frame was sent the chunk is complete: no
     queue.
 
-    With exponential jitter the chunk is complete by t with probability prod_k (1 - exp(-(t + (n - 1 - k) f)
-    / m)): frame k was sent (n - 1 - k) f earlier and has had that much longer. Solved for t by bisection.
+    With exponential jitter the chunk is complete by t with probability prod_k (1 - exp(-(t + (n - 1 - k) f) /
+    m)): frame k was sent (n - 1 - k) f earlier and has had that much longer. Solved for t by bisection.
+    Raises `ValueError` unless q lies between 0 and 1.
     """
     if not 0 < q < 1:
         raise ValueError(f"q is {q}: it must lie between 0 and 1, both excluded")

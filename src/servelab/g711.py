@@ -1,8 +1,9 @@
 """G.711: one byte a sample, spaced so that quiet sounds get finer steps than loud ones.
 
-mu-law (North America, Japan) and A-law (elsewhere), as in ITU-T Recommendation G.711. Both map a 16-bit
-sample to a sign, a segment of three bits that doubles its step from one to the next, and four bits inside
-the segment. The input is 16-bit; mu-law uses its upper 14 bits and A-law its upper 13.
+mu-law (North America, Japan) and A-law (elsewhere), as in ITU-T Recommendation G.711, which RTP
+carries as PCMU and PCMA [@rfc3551, sec. 4.5.14]. Both map a 16-bit sample to a sign, a segment of three bits
+that doubles its step from one to the next, and four bits inside the segment. The input is 16-bit; mu-law uses
+its upper 14 bits and A-law its upper 13.
 
 >>> encode_mulaw(np.array([0, 1000, -32768], dtype=np.int16))
 array([255, 206,   0], dtype=uint8)

@@ -67,7 +67,8 @@ def great_circle_km(one: Place, other: Place) -> float:
 
 
 def distances_km(users: Sequence[Place], sites: Sequence[Place]) -> Floats:
-    """`great_circle_km` from each user to each site."""
+    """`great_circle_km` from each user to each site. Shape (users, sites). Raises `ValueError` where one of
+    them is empty."""
     if not users or not sites:
         raise ValueError("users and sites must hold at least one place each")
     lat_u, lon_u = np.radians([[place.latitude, place.longitude] for place in users]).T[:, :, None]
@@ -79,7 +80,7 @@ def distances_km(users: Sequence[Place], sites: Sequence[Place]) -> Floats:
 
 def fiber_ms(distance_km: float, detour: float = 1.0) -> float:
     """One-way time of light in glass over `distance_km` on a cable that is `detour` times as long; 1 is the
-    floor, what real paths take is measured."""
+    floor, what real paths take is measured. Raises `ValueError` for a detour under 1."""
     if not (math.isfinite(detour) and detour >= 1):
         raise ValueError(f"detour is {detour}: it must be finite and at least 1")
     return not_negative("distance_km", distance_km) * detour * GLASS_INDEX / LIGHT_KM_PER_MS
@@ -125,7 +126,7 @@ def greedy_placement(
     delay_ms: Floats, weight: npt.ArrayLike, sites: int, objective: Objective = "mean"
 ) -> Placement:
     """One site after the other, each the best addition to those before it: how a network grows. Not the best
-    choice of so many, since no site is ever given up."""
+    choice of so many, since no site is ever given up. Raises `ValueError` for more sites than columns."""
     delays, weights = _checked(delay_ms, weight)
     if not 1 <= count("sites", sites) <= delays.shape[1]:
         raise ValueError(f"sites is {sites}: it must be at most {delays.shape[1]}, the columns of delay_ms")
@@ -212,7 +213,7 @@ class Routing:
 def route(delay_ms: Floats, load: npt.ArrayLike, capacity: npt.ArrayLike, allowed: Flags) -> Routing:
     """Serve as much of `load` (users,) as `capacity` (sites,) and `allowed` (users, sites) permit, and that
     with the least total delay: a transportation problem, solved as a linear program. A site that has failed
-    has a capacity of 0."""
+    has a capacity of 0. Raises `ValueError` unless the shapes fit."""
     from scipy.optimize import linprog
     from scipy.sparse import csr_array, vstack
 

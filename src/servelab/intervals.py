@@ -55,7 +55,8 @@ def batch_means_interval(values: npt.ArrayLike, confidence: float = 0.95, batche
 
 
 def share_interval(hits: int, tries: int, confidence: float = 0.95) -> Interval:
-    """Wilson's interval for a share of which `hits` of `tries` independent events were seen."""
+    """Wilson's interval for a share of which `hits` of `tries` independent events were seen: scipy's method
+    "wilson" [@scipy-wilson]. Raises `ValueError` unless hits lies between 0 and tries."""
     count("tries", tries)
     if not 0 <= hits <= tries:
         raise ValueError(f"hits is {hits}: it must lie between 0 and tries, {tries}")

@@ -106,7 +106,7 @@ class Channel:
     def mean_counted(self, memory_s: float) -> float:
         """How often an event is counted, on average, by a `deduplicate` that remembers an id for `memory_s`,
         when no sending is lost and the delay is constant. Copies are a retry apart: one in every j is counted
-        with j the retries in the memory, 1 / (1 - ack loss^j)."""
+        with j the retries in the memory, 1 / (1 - ack loss^j). Raises `ValueError` otherwise."""
         if self.loss > 0 or self.delay_s.scv > 0:
             raise ValueError("the closed form needs a loss of 0 and a constant delay_s")
         retries = max(math.ceil(not_negative("memory_s", memory_s) / self.retry_s - 1e-9), 1)
@@ -136,7 +136,7 @@ class Channel:
 def deduplicate(deliveries: Deliveries, memory_s: float = math.inf) -> Flags:
     """Which deliveries count: those whose id is not remembered. An id is remembered for `memory_s` from the
     delivery that counted, and forever if nothing is said. A memory that is shorter than the longest retry
-    charges twice."""
+    charges twice. Raises `ValueError` for a negative memory."""
     if not memory_s >= 0:
         raise ValueError(f"memory_s is {memory_s}: it must not be negative")
     counts = np.zeros(deliveries.event.size, dtype=np.bool_)
@@ -188,7 +188,8 @@ class Invoiced:
 
 def invoice(deliveries: Deliveries, watermark_s: Floats, window_s: float) -> Invoiced:
     """Sum what `deliveries` report in windows of `window_s` from time 0. A window is closed when the
-    watermark, one for each delivery, has reached its end. Give deliveries that are deduplicated."""
+    watermark, one for each delivery, has reached its end. Give deliveries that are deduplicated. Raises
+    `ValueError` unless there is a watermark for each delivery."""
     if watermark_s.shape != deliveries.event.shape:
         raise ValueError(
             f"watermark_s has the shape {watermark_s.shape}: it must be that of the deliveries, "
@@ -235,7 +236,7 @@ class Blocks:
     def mean_ms(self, mean_usage_ms: float) -> float:
         """Mean charge for exponential usage, without a least charge: b / (1 - e^(-b/m)). That is half a block
         more than the usage where blocks are short against it, and hardly more than one block where they are
-        long."""
+        long. Raises `ValueError` with a least charge."""
         if self.least_ms:
             raise ValueError(f"least_ms is {self.least_ms}: the closed form needs 0")
         return self.block_ms / -math.expm1(-self.block_ms / positive("mean_usage_ms", mean_usage_ms))

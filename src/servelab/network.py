@@ -37,8 +37,8 @@ class GilbertElliott:
     """Loss with two moods: a two-state Markov chain that steps once a packet.
 
     `good_to_bad` and `bad_to_good` are the chances to change the state from one packet to the next,
-    `loss_good` and `loss_bad` the chances to lose a packet in each. Gilbert's model has `loss_good` 0;
-    Elliott let both states lose. With `good_to_bad + bad_to_good` = 1 the state forgets at
+    `loss_good` and `loss_bad` the chances to lose a packet in each. Gilbert's model [@gilbert1960] has
+    `loss_good` 0; Elliott let both states lose. With `good_to_bad + bad_to_good` = 1 the state forgets at
     once and losses are independent. Their sum may not exceed 1: losses are at least as bursty as random ones.
     """
 
@@ -67,7 +67,8 @@ class GilbertElliott:
     @classmethod
     def bursty(cls, loss: float, mean_burst: float) -> GilbertElliott:
         """Every packet is lost in the bad state and none in the good one: `loss` of all packets (0 to under
-        1), in runs of `mean_burst` packets on average, which is at least 1 / (1 - loss), the random run."""
+        1), in runs of `mean_burst` packets on average, which is at least 1 / (1 - loss), the random run.
+        Raises `ValueError` for anything less."""
         if not 0 <= loss < 1:
             raise ValueError(f"loss is {loss}: it must be at least 0 and under 1")
         if not (math.isfinite(mean_burst) and mean_burst >= 1 / (1 - loss) - 1e-9):
@@ -275,7 +276,10 @@ CLASSIC_TCP = Recovery(round_trips=math.inf, again=False)
 of Linux."""
 
 RACK_TCP = Recovery(round_trips=1.25)
-"""Recent acknowledgment: a quarter of a round trip of patience, for retransmissions as well: RFC 8985."""
+"""Recent acknowledgment: a quarter of a round trip of patience, none once three later packets are there; a
+retransmission is watched as well [@rfc8985, sec. 6.2, steps 4 and 5]. Until it has seen reordering the RFC
+drops the patience during a recovery, so that what is lost twice comes up to a quarter of a round trip earlier
+than here."""
 
 QUIC = Recovery(round_trips=9 / 8, timer_ms=25.0)
 """Time threshold 9/8, packet threshold 3; the probe timer adds the peer's largest acknowledgment delay
@@ -379,14 +383,16 @@ class Playout:
         return np.flatnonzero(edges == -1) - np.flatnonzero(edges == 1)
 
     def packets(self, packets: list[bytes]) -> list[bytes | None]:
-        """`packets` with None where a frame is concealed: what `servelab.opus.Decoder` takes."""
+        """`packets` with None where a frame is concealed: what `servelab.opus.Decoder` takes. Raises
+        `ValueError` unless there is one packet a frame."""
         if len(packets) != self.concealed.size:
             raise ValueError(f"packets has {len(packets)} entries: it must have {self.concealed.size}")
         return [None if gone else packet for packet, gone in zip(packets, self.concealed, strict=True)]
 
 
 def fixed_buffer(delivery: Delivery, depth_ms: float) -> Playout:
-    """Start `depth_ms` after the first frame has come, then play one frame each period, come what may."""
+    """Start `depth_ms` after the first frame has come, then play one frame each period, come what may. Raises
+    `ValueError` when no frame came."""
     arrived = np.flatnonzero(np.isfinite(delivery.delivered_ms))
     if arrived.size == 0:
         raise ValueError("delivery holds no frame that came: there is nothing to play")

@@ -73,7 +73,8 @@ def backfilled(measured_s: npt.ArrayLike, interval_s: float) -> Floats:
 def stalled_share(stall_s: float, every_s: float, over_s: float) -> float:
     """Share of users, 0 to 1, who wait longer than `over_s` at a server that answers at once but stands still
     for `stall_s` in every `every_s`: those who come in the first stall - over of each: (S - x) / T. The
-    generator above records one latency a stall, however long it is."""
+    generator above records one latency a stall, however long it is. Raises `ValueError` unless a stall fits
+    into its period."""
     stall = positive("stall_s", stall_s)
     if not every_s >= stall:
         raise ValueError(f"every_s is {every_s}: it must be at least stall_s, {stall_s}")

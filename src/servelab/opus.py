@@ -1,7 +1,8 @@
 """Opus frame by frame, through the libopus that the pinned `av` wheel carries.
 
 PyAV's own codec hides what a serving engineer must see: the bytes of each frame, the encoder's lookahead
-and the decoder's answer to a missing frame. The codec is RFC 6716; the calls are libopus's C interface.
+and the decoder's answer to a missing frame. The codec is that of [@rfc6716]; the calls are libopus's C
+interface.
 """
 
 from __future__ import annotations
@@ -190,7 +191,8 @@ class Decoder:
 
 
 def bandwidth_hz(packet: bytes) -> int:
-    """The audio bandwidth in Hz of a packet: 4,000 to 20,000, from its first byte (RFC 6716, section 3.1).
+    """The audio bandwidth in Hz of a packet: 4,000 to 20,000, from its first byte
+    [@rfc6716, sec. 3.1].
 
     Raises `ValueError` for an empty packet.
     """
@@ -207,7 +209,8 @@ def bandwidth_hz(packet: bytes) -> int:
 def encode(samples: Pcm16, encoder: Encoder) -> list[bytes]:
     """All packets of `samples`, int16 of the shape (samples,); the last frame is filled with silence.
 
-    One more frame than the sound needs is sent when the lookahead would swallow its end.
+    One more frame than the sound needs is sent when the lookahead would swallow its end. Raises `ValueError`
+    for empty samples or another shape.
     """
     if samples.ndim != 1 or samples.size == 0:
         raise ValueError(f"samples have the shape {samples.shape}: they must be (samples,) and not empty")

@@ -29,7 +29,8 @@ def paged_use(tokens: npt.ArrayLike, block_tokens: int) -> float:
 
 
 def reserved_use(tokens: npt.ArrayLike, reserve_tokens: int) -> float:
-    """Share of the memory given that is used, 0 to 1, when each request reserves `reserve_tokens`."""
+    """Share of the memory given that is used, 0 to 1, when each request reserves `reserve_tokens`. Raises
+    `ValueError` when a request needs more than that."""
     held = vector("tokens", tokens, least=1)
     if held.max() > count("reserve_tokens", reserve_tokens):
         raise ValueError(f"reserve_tokens is {reserve_tokens}: it must hold the largest, {held.max():g}")
@@ -46,6 +47,7 @@ class Placed:
 
     @property
     def refused(self) -> npt.NDArray[np.bool_]:
+        """Which requests found no hole."""
         found: npt.NDArray[np.bool_] = self.place < 0
         return found
 

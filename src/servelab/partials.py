@@ -30,7 +30,7 @@ def common_prefix(one: Words, other: Words) -> int:
 def erased(shown: Sequence[Words]) -> int:
     """Words taken back over a sequence of displays: at each change, those behind the common prefix.
 
-    Divided by the words of the last display this is called normalized erasure.
+    Divided by the words of the last display this is called normalized erasure [@simulstream].
     """
     pairs = pairwise(shown)
     return sum(len(before) - common_prefix(before, after) for before, after in pairs)

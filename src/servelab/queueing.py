@@ -2,7 +2,8 @@
 
 Rates are per second, times in s. A queue has Poisson or general arrivals (M or G), exponential, constant or
 general service (M, D or G) and some servers: M/M/1, M/M/c, M/D/1, M/G/1. The formulas of queues without a
-limit need a load under 1; those that lose requests (`erlang_b`, `mmck`, `erlang_a`) accept any load. The
+limit need a load under 1; those that lose requests (`erlang_b`, `mmck`, `erlang_a_lost_share`) accept any
+load. Erlang's two formulas are those of [@evans2019, sec. 4.1], the others those of [@line-qsys]; the
 simulators in `servelab.queuesim` are tested against every formula here.
 
 >>> queue = mm1(arrivals_per_s=70, service_s=0.010)
@@ -84,7 +85,7 @@ def erlang_b(servers: int, erlangs: float) -> float:
     """Share of requests lost, 0 to 1, by M/G/c servers without a waiting room, at any load.
 
     By the recursion B(0) = 1, B(n) = a B(n-1) / (n + a B(n-1)), which cannot overflow. The service
-    distribution does not matter, only its mean.
+    distribution does not matter, only its mean [@evans2019, sec. 4.1].
 
     >>> round(erlang_b(15, 8.108), 4)
     0.01
@@ -98,7 +99,8 @@ def erlang_b(servers: int, erlangs: float) -> float:
 
 
 def erlang_c(servers: int, erlangs: float) -> float:
-    """Share of requests that must wait, 0 to 1, in M/M/c. Raises `ValueError` unless erlangs < servers."""
+    """Share of requests that must wait, 0 to 1, in M/M/c [@evans2019, sec. 4.1]. Raises `ValueError` unless
+    erlangs < servers."""
     count("servers", servers)
     if not 0 <= erlangs < servers:
         raise ValueError(f"erlangs is {erlangs}: it must lie between 0 and servers, {servers}, excluded")
@@ -144,7 +146,8 @@ def md1(arrivals_per_s: float, service_s: float) -> Queue:
 
 
 def mg1(arrivals_per_s: float, service_s: float, service_scv: float) -> Queue:
-    """M/G/1 by Pollaczek and Khinchine: mean wait = load / (1 - load) * service * (1 + scv) / 2.
+    """M/G/1 by Pollaczek and Khinchine: mean wait = load / (1 - load) * service * (1 + scv) / 2
+    [@line-qsys, qsys_mg1].
 
     `service_scv` is the squared coefficient of variation of service: variance over squared mean.
     """
@@ -177,7 +180,8 @@ def mm1_sojourn_quantile_s(arrivals_per_s: float, service_s: float, q: float) ->
 
 
 def kingman(arrivals_per_s: float, service_s: float, arrival_scv: float, service_scv: float) -> Queue:
-    """G/G/1, approximately: M/M/1's wait times the mean of the two squared coefficients of variation.
+    """G/G/1, approximately: M/M/1's wait times the mean of the two squared coefficients of variation
+    [@line-qsys, qsys_gig1_ubnd_kingman].
 
     Exact for M/G/1, close at high load, and an approximation anywhere else.
     """
@@ -187,7 +191,8 @@ def kingman(arrivals_per_s: float, service_s: float, arrival_scv: float, service
 def allen_cunneen(
     arrivals_per_s: float, service_s: float, servers: int, arrival_scv: float, service_scv: float
 ) -> Queue:
-    """G/G/c, approximately: M/M/c's wait times the mean of the two squared coefficients of variation.
+    """G/G/c, approximately: M/M/c's wait times the mean of the two squared coefficients of variation
+    [@line-qsys, qsys_gigk_approx_kingman].
 
     Exact for M/M/c and for M/G/1; with one server it is Kingman's formula.
     """
@@ -200,8 +205,8 @@ def allen_cunneen(
 
 
 def mmck(arrivals_per_s: float, service_s: float, servers: int, capacity: int) -> LossQueue:
-    """M/M/c/K: at most `capacity` requests wait or are served, and who finds the system full is lost. Any
-    load."""
+    """M/M/c/K: at most `capacity` requests wait or are served, and who finds the system full is lost: the
+    steady state of a birth and death chain. Any load. Raises `ValueError` unless capacity >= servers."""
     erlangs = offered_erlangs(arrivals_per_s, service_s)
     if count("capacity", capacity) < count("servers", servers):
         raise ValueError(f"capacity is {capacity}: it must be at least servers, {servers}")
@@ -221,7 +226,8 @@ def mmck(arrivals_per_s: float, service_s: float, servers: int, capacity: int) -
 
 def erlang_a_lost_share(arrivals_per_s: float, service_s: float, servers: int, patience_s: float) -> float:
     """Share of requests, 0 to 1, that leave M/M/c before they are served, when each waits at most an
-    exponential time of mean `patience_s`. Any load."""
+    exponential time of mean `patience_s`: a birth and death chain whose way down is that of the servers and
+    of those who give up [@line-qsys, qsys_erlanga]. Any load."""
     erlangs = offered_erlangs(positive("arrivals_per_s", arrivals_per_s), service_s)
     leaving = service_s / positive("patience_s", patience_s)  # in units of the service rate
     # far enough for the last probabilities to vanish: there the way down is twice as fast as the way up

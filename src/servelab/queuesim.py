@@ -49,6 +49,7 @@ class Run:
 
     @property
     def lost_share(self) -> float:
+        """Share of customers, 0 to 1, who were turned away or gave up."""
         return float(self.lost.mean())
 
     @property
@@ -63,7 +64,8 @@ class Run:
         return self.wait_s + self.service_s[~self.lost]
 
     def after(self, share: float) -> Run:
-        """The run without its first `share` (0 to 1) of customers, for whom the queue was still filling."""
+        """The run without its first `share` (0 to 1) of customers, for whom the queue was still filling.
+        Raises `ValueError` for a share of 1 or more."""
         if not 0 <= share < 1:
             raise ValueError(f"share is {share}: it must lie between 0 and 1, the upper end excluded")
         first = int(share * self.arrival_s.size)
@@ -80,7 +82,8 @@ class Run:
         return found
 
     def mean_in_system(self) -> float:
-        """Mean number present, over the time from the first to the last arrival."""
+        """Mean number present, over the time from the first to the last arrival. Raises `ValueError` when all
+        come at once."""
         begin, end = float(self.arrival_s[0]), float(self.arrival_s[-1])
         if end <= begin:
             raise ValueError("arrival_s spans no time: there must be two different arrival times")

@@ -126,8 +126,8 @@ def speculation(saved_ms: float, wrong_share: float, words: float) -> tuple[floa
     """Replies started on a guess of what the caller will have said: the mean delay saved in ms, and the
     words written for nothing for each reply that is used.
 
-    A wrong guess, `wrong_share` of them (0 to under 1), saves nothing and wastes `words`; a turn whose
-    guess was wrong writes its reply again.
+    A wrong guess, `wrong_share` of them (0 to under 1), saves nothing and wastes `words`; a turn whose guess
+    was wrong writes its reply again. Raises `ValueError` outside that range.
     """
     if not 0 <= wrong_share < 1:
         raise ValueError(f"wrong_share is {wrong_share}: it must be at least 0 and under 1")

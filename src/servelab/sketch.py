@@ -81,7 +81,8 @@ class Sketch:
 
 def bucket_count(least: float, most: float, accuracy: float) -> int:
     """The most buckets that values from `least` to `most` can fill: ln(most / least) / ln gamma, and two for
-    the ends. It grows with the logarithm of the range and not at all with the number of values."""
+    the ends. It grows with the logarithm of the range and not at all with the number of values. Raises
+    `ValueError` unless 0 < least <= most."""
     if not 0 < not_negative("least", least) <= not_negative("most", most):
         raise ValueError(f"least is {least}: it must be over 0 and at most most, {most}")
     return math.floor(math.log(most / least) / _log_gamma(inside("accuracy", accuracy))) + 2

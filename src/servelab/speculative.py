@@ -56,9 +56,10 @@ def simulate_sampling(
 ) -> tuple[npt.NDArray[np.int64], float]:
     """Tokens drawn by speculative sampling and the share of drafts accepted.
 
-    `draft` and `target` are probabilities of each token, shape (tokens,). A token from the draft is kept
-    with probability min(1, target / draft), else drawn again from what the target has over the draft. The
-    result has the target's distribution, whatever the draft [@leviathan2023, sec. 2.3].
+    `draft` and `target` are probabilities of each token, shape (tokens,). A token from the draft is kept with
+    probability min(1, target / draft), else drawn again from what the target has over the draft. The result
+    has the target's distribution, whatever the draft [@leviathan2023, sec. 2.3]. Raises `ValueError` unless
+    both have as many tokens.
     """
     q, p = _probabilities("draft", draft), _probabilities("target", target)
     if q.size != p.size:

@@ -114,7 +114,8 @@ class Accelerator:
         count("max_batch", self.max_batch)
 
     def step_ms(self, chunks: int) -> float:
-        """Duration in ms of a step over `chunks` chunks, 1 to `max_batch`."""
+        """Duration in ms of a step over `chunks` chunks, 1 to `max_batch`. Raises `ValueError` outside that
+        range."""
         if not 1 <= chunks <= self.max_batch:
             raise ValueError(f"chunks is {chunks}: it must lie between 1 and {self.max_batch}")
         return self.overhead_ms + self.per_chunk_ms * chunks

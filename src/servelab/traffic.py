@@ -33,6 +33,7 @@ class Diurnal:
 
     @property
     def peak_per_s(self) -> float:
+        """The highest rate."""
         return self.mean_per_s * self.peak_ratio
 
     def rate_per_s(self, at_s: npt.ArrayLike) -> Floats:
@@ -78,6 +79,7 @@ class Bursts:
 
     @property
     def mean_per_s(self) -> float:
+        """The rate over a long time."""
         return self.calm_per_s + self.burst_share * (self.burst_per_s - self.calm_per_s)
 
     @property

@@ -1,8 +1,8 @@
 """Word error rate: how many words a recognizer got wrong, counted the same way for every recognizer.
 
 WER is (substitutions + deletions + insertions) / reference words, after the cheapest alignment of the two
-word sequences. A count depends on the normalizer ("10" or "ten"?), so there is one here and it is used for
-all.
+word sequences [@wer-metric]. A count depends on the normalizer ("10" or "ten"?), so there is one here and it
+is used for all.
 
 >>> count("He was not an ill-disposed young man.", "he was not an illness those young man")
 WordErrors(substitutions=2, deletions=0, insertions=0, reference=8)
@@ -40,7 +40,7 @@ SPELLINGS = {"mr": "mister", "mrs": "missus", "dr": "doctor", "ok": "okay", "%":
 
 
 def spoken(number: int) -> str:
-    """`number` (0 to 999,999) as English words.
+    """`number` (0 to 999,999) as English words. Raises `ValueError` outside that range.
 
     >>> spoken(407), spoken(21_016)
     ('four hundred seven', 'twenty one thousand sixteen')
@@ -90,6 +90,7 @@ class WordErrors:
 
     @property
     def errors(self) -> int:
+        """All three kinds together."""
         return self.substitutions + self.deletions + self.insertions
 
     @property
