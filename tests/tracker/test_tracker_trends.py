@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import nbformat
 import numpy as np
 import pytest
 
@@ -155,9 +157,17 @@ def test_a_notebook_runs_on_our_own_state_and_says_its_plots_in_words(source: Pa
 
 
 def test_a_notebook_that_fails_names_its_cell(tmp_path: Path) -> None:
-    parameters = {"as_of": "someday", "tracker": str(SEED), "history": "", "book": ""}
+    (tmp_path / "notebooks").mkdir()
+    source = tmp_path / "notebooks" / "short.ipynb"
+    v4: Any = nbformat.v4
+    parameters = v4.new_code_cell("as_of = ''", metadata={"tags": ["parameters"]})
+    failing = v4.new_code_cell("from datetime import date\ndate.fromisoformat(as_of)")
+    notebook = v4.new_notebook(cells=[parameters, failing])
+    notebook.metadata = nbformat.read(ROOT / "notebooks/progress.ipynb", as_version=4).metadata  # type: ignore[no-untyped-call]
+    nbformat.write(notebook, source)  # type: ignore[no-untyped-call]
+    out = tmp_path / "out"
     with pytest.raises(
-        ManuscriptError, match=r"notebooks/performance\.ipynb: notebook: cell \d+ raised ValueError"
+        ManuscriptError, match=r"notebooks/short\.ipynb: notebook: cell \d+ raised ValueError"
     ):
-        run(ROOT / "notebooks/performance.ipynb", tmp_path / "performance.ipynb", ROOT, parameters)
-    assert list(tmp_path.iterdir()) == []
+        run(source, out / source.name, ROOT, {"as_of": "someday"})
+    assert list(out.iterdir()) == []
