@@ -11,7 +11,7 @@ from lxml import html as markup
 
 from bookkit.manuscript import ManuscriptError, load
 from bookkit.press import status
-from bookkit.press.analysis import told
+from bookkit.press.analysis import NARROW, told
 from bookkit.press.html import facts_checked
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="100" height="50"></svg>'
@@ -25,7 +25,8 @@ def executed(place: Path, alt: str = ALT) -> Path:
     """A notebook as papermill leaves it: text, a picture, a table, and a cell that showed nothing."""
     v4: Any = nbformat.v4
     writes: Any = nbformat.writes
-    drawn = v4.new_output("display_data", {"image/svg+xml": SVG}, metadata={"image/svg+xml": {"alt": alt}})
+    forms = {"image/svg+xml": SVG, NARROW: SVG.replace("100", "60")}
+    drawn = v4.new_output("display_data", forms, metadata={"image/svg+xml": {"alt": alt}})
     shown = [
         drawn,
         drawn,
@@ -44,20 +45,25 @@ def executed(place: Path, alt: str = ALT) -> Path:
 
 def test_a_notebook_becomes_a_page_without_style_of_its_own(tmp_path: Path) -> None:
     one = told(executed(tmp_path / "growth.ipynb"))
-    assert (one.title, sorted(one.pictures)) == ("Growth", ["growth-1-dark.svg", "growth-1-light.svg"])
+    assert (one.title, sorted(one.pictures)) == ("Growth", [
+        "growth-1-dark.svg", "growth-1-light.svg", "growth-1-narrow-dark.svg", "growth-1-narrow-light.svg",
+    ])  # fmt: skip
     page = status.page([one], 0, "2026-11-25")
     tree = markup.fromstring(page["body"])
     assert [image.get("class") for image in tree.iter("img")] == ["light", "dark"]
     assert [image.get("alt") for image in tree.iter("img")] == [ALT, ALT]
     assert all(image.get("width") == "100" for image in tree.iter("img"))
+    assert [(form.get("srcset"), form.get("width")) for form in tree.iter("source")] == [
+        ("figures/growth-1-narrow-light.svg", "60"), ("figures/growth-1-narrow-dark.svg", "60"),
+    ]  # fmt: skip
     assert [cell.get("scope") for cell in tree.iter("th")] == ["col", "col"]
     assert tree.xpath("//div[@class='table-wrap'][@tabindex='0']/table//td[@class='right']")[0].text == "1"
     assert "style=" not in page["body"]
     assert "x = 1" not in page["body"]
     assert page["toc"] == [{"id": "how-fast-far", "number": "", "title": "How fast & far?", "level": 2}]
-    assert set(status.files([one])) == {
-        "status/growth.md", "status/figures/growth-1-light.svg", "status/figures/growth-1-dark.svg",
-    }  # fmt: skip
+    forms = ("light", "dark", "narrow-light", "narrow-dark")
+    pictures = {f"status/figures/growth-1-{form}.svg" for form in forms}
+    assert set(status.files([one])) == {"status/growth.md", *pictures}
 
 
 def test_a_plot_without_alt_text_names_its_notebook_and_cell(tmp_path: Path) -> None:

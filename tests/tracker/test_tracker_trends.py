@@ -148,7 +148,8 @@ def test_a_notebook_runs_on_our_own_state_and_says_its_plots_in_words(source: Pa
     run(source, tmp_path / source.name, ROOT, parameters)
     shown = told(tmp_path / source.name)
     pictures = {"progress": 3, "manuscript": 1, "sources": 1, "performance": 0}[source.stem]
-    assert len(shown.pictures) >= 2 * pictures
+    assert len(shown.alts) >= 2 * pictures
+    assert len(shown.pictures) == 2 * len(shown.alts), "each has a form for phones"
     assert all(any(mark.isdigit() for mark in alt) for alt in shown.alts.values())
     blocks = [block for block in shown.markdown.split("\n\n") if block.strip()]
     for at, block in enumerate(blocks):

@@ -21,6 +21,7 @@ AT_ONCE = 2
 PARAMETERS = ("as_of", "tracker", "history", "book")
 KINDS = ("light", "dark")
 SVG = "image/svg+xml"
+NARROW = "application/vnd.bookkit.narrow+svg"
 ESCAPED = re.compile(r"[\\\[\]*_`<]")
 """Characters of an alt text that Markdown would take for its own."""
 
@@ -29,7 +30,8 @@ ESCAPED = re.compile(r"[\\\[\]*_`<]")
 class Told:
     """What one notebook showed: its title, its Markdown, its pictures and their alt text by file name.
 
-    The Markdown names the light form of each picture; the dark one has `dark` for `light` in its name.
+    The Markdown names the light form of each picture; the dark one has `dark` for `light` in its name, and
+    the forms for phones have `narrow-` before that.
     """
 
     name: str
@@ -99,6 +101,12 @@ def run_all(sources: Sequence[Path], out: Path, root: Path, parameters: Mapping[
         return list(tqdm(done, total=len(sources), unit="notebook", disable=not sys.stderr.isatty()))
 
 
+def narrow(file: str) -> str:
+    """The file with the form for phones of the picture `file`."""
+    stem, _, kind = file.rpartition("-")
+    return f"{stem}-narrow-{kind}"
+
+
 def told(executed: Path) -> Told:
     """What an executed notebook showed; its code is left out.
 
@@ -118,7 +126,7 @@ def told(executed: Path) -> Told:
             data = output.get("data", {})
             if SVG in data:
                 kind = KINDS[drawn % 2]
-                file = f"{name}-{len(pictures) // 2 + 1}-{kind}.svg"
+                file = f"{name}-{len(alts) // 2 + 1}-{kind}.svg"
                 alt = output.get("metadata", {}).get(SVG, {}).get("alt", "")
                 if not alt:
                     remedy = "Show it with `bookkit.tracker.pages.picture`, which takes the alt text."
@@ -127,6 +135,8 @@ def told(executed: Path) -> Told:
                         Finding(place, 0, "notebook", f"a plot of cell {at} has no alt text", remedy)
                     )
                 pictures[file], alts[file] = "".join(data[SVG]).encode(), alt
+                if NARROW in data:
+                    pictures[narrow(file)] = "".join(data[NARROW]).encode()
                 drawn += 1
                 if kind == KINDS[0]:
                     parts.append(f"![{ESCAPED.sub(lambda mark: chr(92) + mark[0], alt)}](figures/{file})")

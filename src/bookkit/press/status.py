@@ -15,7 +15,7 @@ from typing import Any
 import pypandoc
 
 from bookkit.manuscript import Project
-from bookkit.press.analysis import KINDS, Told, notebooks, run_all, told
+from bookkit.press.analysis import KINDS, Told, narrow, notebooks, run_all, told
 from bookkit.press.files import write_whole
 from bookkit.press.pandoc import digest
 
@@ -153,8 +153,15 @@ def _figure(one: Told, name: str) -> str:
     images = []
     for kind in KINDS:
         file = f"{name}-{kind}.svg"
-        size = SIZE.search(one.pictures[file])
-        area = f' width="{float(size[1]):.0f}" height="{float(size[2]):.0f}"' if size else ""
-        alt = html.escape(one.alts[file])
-        images.append(f'<img class="{kind}" src="figures/{file}" alt="{alt}"{area} loading="lazy">')
+        alt, area = html.escape(one.alts[file]), _area(one.pictures[file])
+        image = f'<img class="{kind}" src="figures/{file}" alt="{alt}"{area} loading="lazy">'
+        if small := one.pictures.get(narrow(file)):
+            place = f'srcset="figures/{narrow(file)}"{_area(small)}'
+            image = f'<picture><source media="(max-width: 40rem)" {place}>{image}</picture>'
+        images.append(image)
     return f"<figure>{''.join(images)}</figure>"
+
+
+def _area(picture: bytes) -> str:
+    size = SIZE.search(picture)
+    return f' width="{float(size[1]):.0f}" height="{float(size[2]):.0f}"' if size else ""

@@ -9,6 +9,10 @@ from servelab.book import table
 from servelab.plots import PALETTES, Palette, render
 
 SVG = "image/svg+xml"
+NARROW = "application/vnd.bookkit.narrow+svg"
+"""The same plot for a phone; a notebook's own viewer does not know this kind and shows the other."""
+
+PHONE_WIDTH_IN = 4.8
 
 
 def say(text: str) -> None:
@@ -22,14 +26,22 @@ def show(rows: Sequence[Sequence[object]], header: Sequence[str], align: str = "
 
 
 def picture(draw: Callable[[Palette], Any], alt: str) -> None:
-    """Show a plot, light and then dark. `alt` is what the eye would learn from it, with the numbers.
+    """Show a plot, light and then dark, each with its form for phones.
+
+    `alt` is what the eye would learn from it, with the numbers.
 
     Raises ValueError for an empty `alt`.
     """
     if not alt.strip():
         raise ValueError("a plot needs its alt text: what the eye would learn from it")
     for mode in PALETTES:
-        _display({SVG: render(draw, mode)}, {SVG: {"alt": " ".join(alt.split())}})
+        narrow = render(lambda palette: _narrowed(draw(palette)), mode)
+        _display({SVG: render(draw, mode), NARROW: narrow}, {SVG: {"alt": " ".join(alt.split())}})
+
+
+def _narrowed(figure: Any) -> Any:
+    figure.set_figwidth(PHONE_WIDTH_IN)
+    return figure
 
 
 def listed(parts: Sequence[str]) -> str:
