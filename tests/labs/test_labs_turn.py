@@ -187,3 +187,11 @@ def test_the_values_have_every_span_and_the_last_of_those_asked_again() -> None:
     assert values["early-final"]["start_ms"]["median"] == 30
     assert values["early-update"]["sum_ms"]["median"] == 5
     assert values["early"]["requests"]["value"] == 2
+
+
+def test_what_a_way_saves_is_counted_in_pairs() -> None:
+    def played(*starts_ms: float) -> list[dict[str, Any]]:
+        return [{"spans": [["final", 1.0, 2.0], ["play-1", start, 9.0]]} for start in starts_ms]
+
+    turns = {"whole": played(100, 900, 500), "live": played(90, 800, 470)}
+    assert turn.saved(turns, "live") == {"median": 30, "unit": "ms", "n": 3, "low": 10, "high": 100}
