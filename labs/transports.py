@@ -1,8 +1,9 @@
 """Lab `transports`: the same frames of speech over every transport, on loopback and across a bad path.
 
 Frames of 20 ms of 16 kHz samples, 640 bytes, cross a path that delays and drops whole IP packets
-(`labs.network.emulator`). The clocks of both ends are one clock, so that delays are one way. The telephone
-call of the same lab is a real one: SIP and RTP to a packaged telephone.
+(`labs.network.emulator`); WebRTC's media path carries the same speech in Opus. Both ends have
+one clock, so that delays are one way. The telephone call of the same lab is a real one: SIP and RTP to a
+packaged telephone.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -28,16 +30,30 @@ from labs.session import MissingPartError, Session
 from servelab import audio, g711
 
 SEED = 20261125
-COMPARED = ("udp", "webrtc", "webtransport-datagram", "webtransport-stream", "websocket", "grpc", "upload")
-COUNTED = (*COMPARED, "websocket-plain", "websocket-json")
+COMPARED = (
+    "udp",
+    "webrtc-media",
+    "webrtc",
+    "webtransport-datagram",
+    "webtransport-stream",
+    "websocket",
+    "grpc",
+    "upload",
+)
+ALONE = ("webrtc-media",)
+"""Counted in a run of its own: its connectivity checks have no port that tells them apart."""
+COUNTED = (*(name for name in COMPARED if name not in ALONE), "websocket-plain", "websocket-json")
 WIRE_FRAMES, WIRE_WARM_UP = 600, 100
 WIRE_DELAY_MS = 25
 ECHO_PASSES, ECHO_FRAMES, ECHO_SKIPPED = 3, 220, 20
 SETUP_DELAYS_MS, SETUP_TIMES = (5, 50, 100), 5
 CONDITIONS = tuple(product((25, 50, 100), (0.0, 0.01, 0.02, 0.05)))
 """One-way delay in ms, and loss."""
+SMALL_BYTES = 60
+"""A frame of Opus at 24 kbit/s."""
+SMALL_CONDITIONS = ((50, 0.05), (100, 0.02), (100, 0.05))
 FRAMES, BLOCK = 1_500, 100
-BUDGETS_MS = (100, 150, 200, 400)
+BUDGETS_MS = (100, 150, 200, 300, 400)
 TRACE_DELAY_MS, TRACE_FRAMES, TRACE_DROPPED, TRACE_SHOWN = 50, 150, 80, 32
 TRACE_LATE_MS, TRACE_ATTEMPTS = 15, 8
 WRAP_PASSES, WRAP_FRAMES = 15, 1_000
@@ -46,23 +62,28 @@ CALL_S = 12.0
 BOOTSTRAP_SAMPLES = 1_000
 
 WHAT = (
-    "Frames of 640 B every 20 ms. Bytes are whole IP packets, a frame's share of a steady stream, each way. "
+    "Frames of 640 B every 20 ms, of 60 B in WebRTC's media and where the name ends in -small. Bytes are "
+    "whole IP packets, a frame's share of a steady stream, each way. "
     f"Echo: round trip on loopback, median of {ECHO_PASSES} passes of {ECHO_FRAMES - ECHO_SKIPPED} frames "
     "(spread: fastest and slowest pass). Set-up: time until the first frame may be sent, median of "
     f"{SETUP_TIMES}. Lossy path: one-way delay of {FRAMES:,} frames a condition, 95 % bootstrap over blocks "
-    f"of {BLOCK}; late counts frames that never came"
+    f"of {BLOCK}; late counts frames that never came; lost packets and bursts are those of its flow, upward"
 )
 NOTES_EMULATED = (
     "The path is a TUN device in each of two network namespaces and one loop between them: same delay and "
     "independent loss in both directions, no queue, no rate limit. Both kernels' TCP uses CUBIC.",
-    "Everything but UDP is encrypted: TLS 1.3 under WebSocket, gRPC and HTTP, DTLS under WebRTC, QUIC's own. "
-    "UDP is RTP in the clear.",
-    "WebRTC is a data channel, unordered, without retransmission; its offer and answer travel over HTTPS and "
-    "count in the set-up. WebTransport is HTTP/3 of draft 02, as the library has it.",
+    "Everything but UDP is encrypted: TLS 1.3 under WebSocket, gRPC and HTTP, DTLS under WebRTC, QUIC's "
+    "own. UDP is RTP in the clear.",
+    "webrtc is a data channel, unordered, without retransmission; webrtc-media an audio track of Opus "
+    "packets of 60 B, timed when SRTP has been removed and before any jitter buffer, its packets made "
+    "beforehand. Offer and answer travel over HTTPS and count in the set-up. WebTransport is HTTP/3 of draft "
+    "02, as the library has it.",
     "The upload is HTTP/1.1, chunked, one request; its way back is a second connection with server-sent "
     "events. Both count in the set-up; echoes come back as Base64.",
     "All transports of a condition run side by side, one process a side, each with losses of its own. Both "
-    "ends are Python except gRPC's core: a few milliseconds of the p99 are the interpreter's.",
+    "ends are Python except gRPC's core: a few milliseconds of the p99 are the interpreter's. Nagle's "
+    "algorithm is off on every TCP connection. QUIC's congestion controller is aioquic's default, Reno; the "
+    "data channel's is SCTP's.",
     "Names are not resolved, and the certificate is one made for the run: DNS and chains of certificates "
     "come on top.",
     "The trace loses exactly one packet of each transport, upward, in the middle of a steady stream. UDP is "
@@ -90,7 +111,8 @@ def talk(task: Mapping[str, Any], condition: Condition | None) -> dict[str, Any]
         emulated = emulator.available()
         near, far = (NEAR, FAR) if emulated else (proxy.FRONT, proxy.BACK)
         listens = near if emulated and condition is None else far
-        server = [sys.executable, "-m", "labs.network.server", listens, str(folder)]
+        size = str(task.get("frame_bytes", FRAME_BYTES))
+        server = [sys.executable, "-m", "labs.network.server", listens, str(folder), size]
         called = far if emulated and condition else near
         client = [sys.executable, "-m", "labs.network.clients", called, str(folder), json.dumps(task)]
         if emulated:
@@ -98,9 +120,20 @@ def talk(task: Mapping[str, Any], condition: Condition | None) -> dict[str, Any]
         return proxy.run(server, client, condition or Condition())
 
 
+def stream_task(frames: int, frame_bytes: int, transports: Sequence[str], drain_s: float) -> dict[str, Any]:
+    """The task of sending `frames` of `frame_bytes` over all of `transports` at once."""
+    return {
+        "do": "stream",
+        "transports": transports,
+        "frames": frames,
+        "frame_bytes": frame_bytes,
+        "drain_s": drain_s,
+    }
+
+
 def wire_step(frames: int, transports: Sequence[str]) -> dict[str, Any]:
     """The traffic of `frames` frames over each transport, on a clean path."""
-    task = {"do": "stream", "transports": transports, "frames": frames, "drain_s": 1.0}
+    task = stream_task(frames, FRAME_BYTES, transports, drain_s=1.0)
     traffic: dict[str, Any] = talk(task, Condition(WIRE_DELAY_MS))["traffic"]
     return traffic
 
@@ -120,18 +153,33 @@ def setup_step(delay_ms: float, transports: Sequence[str]) -> dict[str, list[flo
     return found
 
 
-def delays_step(
-    frames: int, condition: Condition, transports: Sequence[str]
-) -> dict[str, list[float | None]]:
-    """One-way delay in ms of every frame; None for one that never came."""
-    seen = talk({"do": "stream", "transports": transports, "frames": frames, "drain_s": 3.0}, condition)
-    found: dict[str, list[float | None]] = {}
+@dataclass(frozen=True)
+class Crossed:
+    """What became of one transport's frames: the one-way delay in ms of each, None for one that never came,
+    and what the path did to its packets."""
+
+    delays: list[float | None]
+    packets: int
+    lost: int
+    bursts: int
+
+
+def path_step(
+    frames: int, frame_bytes: int, condition: Condition, transports: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Every transport's `Crossed`, as a dictionary."""
+    seen = talk(stream_task(frames, frame_bytes, transports, drain_s=3.0), condition)
+    found: dict[str, dict[str, Any]] = {}
     for name in transports:
         came = dict(reversed(seen["server"].get(name, [])))
-        sent = seen["client"][name]
-        found[name] = [
-            1000 * (came[number] - at) if number in came else None for number, at in enumerate(sent)
+        delays = [
+            1000 * (came[number] - at) if number in came else None
+            for number, at in enumerate(seen["client"][name])
         ]
+        counts = {
+            what: traffic_of(seen["traffic"], name, "up", what) for what in ("packets", "lost", "bursts")
+        }
+        found[name] = asdict(Crossed(delays, **counts))
     return found
 
 
@@ -142,7 +190,8 @@ def trace_step(transports: Sequence[str]) -> dict[str, list[float | None]]:
     """
     condition = Condition(TRACE_DELAY_MS, drop_large=TRACE_DROPPED)
     for _ in range(TRACE_ATTEMPTS):
-        found = delays_step(TRACE_FRAMES, condition, transports)
+        crossed = path_step(TRACE_FRAMES, FRAME_BYTES, condition, transports)
+        found: dict[str, list[float | None]] = {name: one["delays"] for name, one in crossed.items()}
         control = [delay for delay in found["udp"][TRACE_DROPPED // 2 :] if delay is not None]
         if max(control) < TRACE_DELAY_MS + TRACE_LATE_MS:
             return found
@@ -178,7 +227,8 @@ def wrap_frames() -> dict[str, list[bytes]]:
 
 
 def traffic_of(traffic: Mapping[str, Any], transport: str, way: str, what: str) -> int:
-    """Bytes or packets of `transport` in one direction; WebRTC has what no port explains."""
+    """Bytes, packets, losses or bursts of `transport` in one direction; WebRTC's data channel has what no
+    port explains."""
     port = ports.OF.get(transport)
     if port is not None:
         return int(traffic.get(f"{port}.{way}", {}).get(what, 0))
@@ -194,8 +244,11 @@ def wire_values(short: Mapping[str, Any], long: Mapping[str, Any], transport: st
     """Bytes and packets a frame in a steady stream: what the longer run has more than the shorter one."""
     more = WIRE_FRAMES - WIRE_WARM_UP
 
+    names = (transport, "webrtc") if transport in ALONE else (transport,)
+    sound = SMALL_BYTES if transport in ALONE else FRAME_BYTES
+
     def share(way: str, what: str) -> float:
-        counted = [traffic_of(traffic, transport, way, what) for traffic in (short, long)]
+        counted = [sum(traffic_of(traffic, name, way, what) for name in names) for traffic in (short, long)]
         return (counted[1] - counted[0]) / more
 
     up, down = share("up", "bytes"), share("down", "bytes")
@@ -204,7 +257,7 @@ def wire_values(short: Mapping[str, Any], long: Mapping[str, Any], transport: st
         "down_bytes": single(down, "B", more),
         "up_packets": single(share("up", "packets"), "packets", more),
         "down_packets": single(share("down", "packets"), "packets", more),
-        "overhead": single(100 * (up + down - FRAME_BYTES) / FRAME_BYTES, "%", more),
+        "extra_bytes": single(up + down - sound, "B", more),
         "wire_kbit_s": single((up + down) * 8 / 20, "kbit/s", more),
     }
 
@@ -229,9 +282,10 @@ def setup_values(times: Mapping[int, Sequence[float]]) -> dict[str, Value]:
     }
 
 
-def delay_values(delays: Sequence[float | None], rng: np.random.Generator) -> dict[str, Value]:
-    """Percentiles of the frames that came, the share that never came, and the share late for each budget."""
-    known = np.array([np.nan if delay is None else delay for delay in delays])
+def delay_values(crossed: Crossed, rng: np.random.Generator) -> dict[str, Value]:
+    """Percentiles of the frames that came, the share that never came, the share late for each budget, and
+    what the path lost."""
+    known = np.array([np.nan if delay is None else delay for delay in crossed.delays])
     blocks = known.reshape(-1, BLOCK)
     draws = blocks[rng.integers(0, len(blocks), (BOOTSTRAP_SAMPLES, len(blocks)))].reshape(
         BOOTSTRAP_SAMPLES, -1
@@ -252,6 +306,8 @@ def delay_values(delays: Sequence[float | None], rng: np.random.Generator) -> di
         late = float(100 * (1 - (known <= budget).mean()))
         low, high = interval(100 * (1 - (draws <= budget).mean(axis=1)))
         values[f"late_{budget}ms"] = single(late, "%", known.size, (min(low, late), max(high, late)))
+    values["lost_packets"] = single(crossed.lost, "packets", crossed.packets)
+    values["bursts"] = single(crossed.bursts, "bursts", crossed.packets)
     return values
 
 
@@ -340,7 +396,7 @@ def run(session: Session) -> Outcome:
 
     whole = session.part("TCP", tcp_path) is not None
     compared = COMPARED if whole else proxy.CARRIED
-    values: Values = {name: {} for name in (COUNTED if whole else compared)}
+    values: Values = {name: {} for name in ((*COUNTED, *ALONE) if whole else compared)}
     rng = np.random.default_rng(SEED)
 
     passes = [session.step(f"echo-{k}", partial(echo_step, compared), timed=True) for k in range(ECHO_PASSES)]
@@ -353,12 +409,15 @@ def run(session: Session) -> Outcome:
     for name in compared:
         values[name] |= setup_values({delay: found[name] for delay, found in times.items()})
 
-    for number, (delay, loss) in enumerate(CONDITIONS):
+    cases = [(delay, loss, FRAME_BYTES, "") for delay, loss in CONDITIONS]
+    cases += [(delay, loss, SMALL_BYTES, "-small") for delay, loss in SMALL_CONDITIONS]
+    for number, (delay, loss, size, small) in enumerate(cases):
         condition = Condition(delay, loss, SEED + number)
-        suffix = condition_name(delay, loss)
-        found = session.step(f"path-{suffix}", partial(delays_step, FRAMES, condition, compared), timed=True)
-        for name in compared:
-            values[f"{name}-{suffix}"] = delay_values(found[name], rng)
+        suffix = condition_name(delay, loss) + small
+        sent = [name for name in compared if not (small and name in ALONE)]
+        found = session.step(f"path-{suffix}", partial(path_step, FRAMES, size, condition, sent), timed=True)
+        for name in sent:
+            values[f"{name}-{suffix}"] = delay_values(Crossed(**found[name]), rng)
 
     wrapped = wrap_frames()
     rounds = [
@@ -387,6 +446,10 @@ def run(session: Session) -> Outcome:
         long = session.step("wire-long", partial(wire_step, WIRE_FRAMES, COUNTED))
         for name in COUNTED:
             values[name] |= wire_values(short, long, name)
+        for name in ALONE:
+            short = session.step(f"wire-short-{name}", partial(wire_step, WIRE_WARM_UP, (name,)))
+            long = session.step(f"wire-long-{name}", partial(wire_step, WIRE_FRAMES, (name,)))
+            values[name] |= wire_values(short, long, name)
 
     return Outcome(
         what=WHAT,
@@ -403,10 +466,10 @@ def run(session: Session) -> Outcome:
 
 LAB = Lab(
     name="transports",
-    title="One sentence over seven transports",
+    title="One sentence over eight transports",
     what="bytes, set-up and delay of UDP, WebRTC, WebTransport, WebSocket, gRPC and an upload, and a call",
     why="to choose how audio travels: a transport is paid in bytes, in round trips and in waiting for a loss",
-    takes="about 15 minutes",
+    takes="about 18 minutes",
     needs="requirements-labs.txt; root and /dev/net/tun for the transports over TCP",
     run=run,
     debian=(telephone.PACKAGE,),

@@ -2,8 +2,8 @@
 
     python -m labs.network.clients ADDRESS FOLDER TASK
 
-`TASK` is JSON: {"do": "stream" | "echo" | "setup", "transports": [...], "frames": n, "pace_ms": 20}. Prints
-one line of JSON: when frames were sent, when echoes came (s, monotonic), how long set-up took.
+`TASK` is JSON: {"do": "stream" | "echo" | "setup", "transports": [...], "frames": n, "frame_bytes": 640}.
+Prints one line of JSON: when frames were sent, when echoes came (s, monotonic), how long set-up took.
 """
 
 from __future__ import annotations
@@ -31,8 +31,18 @@ from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.events import ProtocolNegotiated, QuicEvent, StreamDataReceived
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
-from labs.network import messages, ports
-from labs.network.frames import FRAME_MS, RATE_HZ, Joined, Stamp, read_stamp, speech_frames, stamped
+from labs.network import media, messages, ports
+from labs.network.frames import (
+    FRAME_BYTES,
+    FRAME_MS,
+    RATE_HZ,
+    STAMP_BYTES,
+    Joined,
+    Stamp,
+    read_stamp,
+    speech_frames,
+    stamped,
+)
 
 Received = Callable[[bytes], None]
 SAMPLES = RATE_HZ * FRAME_MS // 1000
@@ -43,9 +53,10 @@ class Client:
 
     name: ClassVar[str]
 
-    def __init__(self, address: str, folder: Path, received: Received) -> None:
+    def __init__(self, address: str, folder: Path, frame_bytes: int, received: Received) -> None:
         self.address = address
         self.folder = folder
+        self.frame_bytes = frame_bytes
         self.received = received
         self.tasks: list[asyncio.Task[None]] = []
 
@@ -213,6 +224,11 @@ class WebRtc(Client):
         opened = asyncio.Event()
         self.channel.on("open", opened.set)
         self.channel.on("message", self.received)
+        await self.exchange()
+        await opened.wait()
+
+    async def exchange(self) -> None:
+        """The offer, and its answer."""
         await self.peer.setLocalDescription(await self.peer.createOffer())
         offer = self.peer.localDescription
         async with httpx.AsyncClient(verify=self.tls(), timeout=60) as http:
@@ -221,13 +237,35 @@ class WebRtc(Client):
                 json={"sdp": offer.sdp, "type": offer.type},
             )
         await self.peer.setRemoteDescription(RTCSessionDescription(**answer.json()))
-        await opened.wait()
 
     async def send(self, frame: bytes, number: int) -> None:
         self.channel.send(frame)
 
     async def close(self) -> None:
         await self.peer.close()
+
+
+class WebRtcMedia(WebRtc):
+    """An audio track: Opus in SRTP, neither acknowledged nor sent again. A frame gives it the stamp alone."""
+
+    name = "webrtc-media"
+
+    async def open(self) -> None:
+        self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.track = media.Encoded()
+        media.listen(self.peer.addTransceiver(self.track).receiver, self.received)
+        connected = asyncio.Event()
+
+        @self.peer.on("connectionstatechange")
+        def changed() -> None:
+            if self.peer.connectionState == "connected":
+                connected.set()
+
+        await self.exchange()
+        await connected.wait()
+
+    async def send(self, frame: bytes, number: int) -> None:
+        self.track.put(media.stamped_packet(frame[:STAMP_BYTES], number), number)
 
 
 class Session(QuicConnectionProtocol):
@@ -239,7 +277,7 @@ class Session(QuicConnectionProtocol):
         self.accepted = asyncio.Event()
         self.received: Received = lambda frame: None
         self.stream: int | None = None
-        self.joined = Joined()
+        self.joined = Joined(FRAME_BYTES)
 
     def quic_event_received(self, event: QuicEvent) -> None:
         if isinstance(event, ProtocolNegotiated):
@@ -290,6 +328,7 @@ class WebTransportDatagram(Client):
         assert isinstance(protocol, Session)
         self.protocol = protocol
         self.protocol.received = self.received
+        self.protocol.joined = Joined(self.frame_bytes)
         self.session = self.protocol.request(self.address)
         await self.protocol.accepted.wait()
 
@@ -331,6 +370,7 @@ CLIENTS: dict[str, type[Client]] = {
         Grpc,
         Upload,
         WebRtc,
+        WebRtcMedia,
         WebTransportDatagram,
         WebTransportStream,
     )
@@ -342,7 +382,7 @@ CLIENTS: dict[str, type[Client]] = {
 
 async def stream(client: Client, frames: int, pace_s: float, phase_s: float, drain_s: float) -> list[float]:
     """Open, send `frames` at their pace, wait for the last ones; when each was handed over (s)."""
-    sound = speech_frames()
+    sound = speech_frames(client.frame_bytes)
     await client.open()
     await asyncio.sleep(0.2 + phase_s)
     start, sent = time.perf_counter(), []
@@ -363,7 +403,10 @@ async def echo(
     sound = speech_frames()
     came: asyncio.Queue[tuple[int, float]] = asyncio.Queue()
     client = client_type(
-        address, folder, lambda frame: came.put_nowait((read_stamp(frame).number, time.perf_counter()))
+        address,
+        folder,
+        FRAME_BYTES,
+        lambda frame: came.put_nowait((read_stamp(frame).number, time.perf_counter())),
     )
     await client.open()
     trips = []
@@ -380,7 +423,7 @@ async def echo(
 
 async def setup(client_type: type[Client], address: str, folder: Path, number: int) -> float:
     """Open one connection and send one frame: how long until it could be sent, in s."""
-    client = client_type(address, folder, lambda frame: None)
+    client = client_type(address, folder, FRAME_BYTES, lambda frame: None)
     began = time.perf_counter()
     await client.open()
     ready = time.perf_counter()
@@ -392,10 +435,11 @@ async def setup(client_type: type[Client], address: str, folder: Path, number: i
 
 async def run(address: str, folder: Path, task: dict[str, Any]) -> dict[str, Any]:
     """Do `task`, see the module."""
-    names, frames, pace_s = task["transports"], task["frames"], task.get("pace_ms", FRAME_MS) / 1000
+    names, frames, pace_s = task["transports"], task["frames"], FRAME_MS / 1000
     found: dict[str, Any] = {}
     if task["do"] == "stream":
-        clients = [CLIENTS[name](address, folder, lambda frame: None) for name in names]
+        size = task["frame_bytes"]
+        clients = [CLIENTS[name](address, folder, size, lambda frame: None) for name in names]
         phase = pace_s / len(clients)
         results = await asyncio.gather(
             *(

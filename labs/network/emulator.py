@@ -29,6 +29,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from labs.network import ports
 from servelab import ROOT
 
 NEAR, FAR = "10.77.1.1", "10.77.1.2"
@@ -45,7 +46,7 @@ class Condition:
     """One condition of the path: one-way delay in ms, loss as a share of packets, the same both ways.
 
     `drop_large` instead loses exactly one packet of each flow: the upward one with that number among those
-    that are large enough to hold a frame.
+    that hold a frame: RTP, or large enough for one.
     """
 
     delay_ms: float = 0.0
@@ -67,7 +68,7 @@ class Direction:
         """When a packet that came at `now_s` goes on, None when it is lost."""
         condition = self.condition
         if condition.drop_large:
-            if self.upward and size > LARGE:
+            if self.upward and (size > LARGE or port == ports.MEDIA):
                 self.large[port] = self.large.get(port, 0) + 1
                 if self.large[port] == condition.drop_large:
                     return None
@@ -82,17 +83,22 @@ LARGE = 600
 
 @dataclass
 class Traffic:
-    """What crossed the path, by the server's port and direction: packets, bytes, packets lost."""
+    """What crossed the path, by the server's port and direction: packets, bytes, packets lost, and in how
+    many bursts, runs of lost packets of one flow."""
 
     packets: dict[tuple[int, int], int] = field(default_factory=dict)
     size: dict[tuple[int, int], int] = field(default_factory=dict)
     lost: dict[tuple[int, int], int] = field(default_factory=dict)
+    bursts: dict[tuple[int, int], int] = field(default_factory=dict)
+    _losing: dict[tuple[int, int], bool] = field(default_factory=dict)
 
     def count(self, port: int, direction: int, size: int, lost: bool) -> None:
         key = (port, direction)
         self.packets[key] = self.packets.get(key, 0) + 1
         self.size[key] = self.size.get(key, 0) + size
         self.lost[key] = self.lost.get(key, 0) + lost
+        self.bursts[key] = self.bursts.get(key, 0) + (lost and not self._losing.get(key, False))
+        self._losing[key] = lost
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -100,17 +106,29 @@ class Traffic:
                 "packets": self.packets[port, direction],
                 "bytes": self.size[port, direction],
                 "lost": self.lost[port, direction],
+                "bursts": self.bursts[port, direction],
             }
             for port, direction in sorted(self.packets)
         }
 
 
 def server_port(packet: bytes, direction: int) -> int:
-    """The port of an IPv4 packet on the far side; 0 for a packet without ports."""
+    """The port of an IPv4 packet on the far side; 0 for a packet without ports, `ports.MEDIA` for RTP on a
+    port that none of our servers has."""
     if packet[0] >> 4 != 4 or packet[9] not in (_TCP, _UDP):
         return 0
-    start = 4 * (packet[0] & 15) + (2 if direction == UP else 0)
-    return int.from_bytes(packet[start : start + 2], "big")
+    header = 4 * (packet[0] & 15)
+    start = header + (2 if direction == UP else 0)
+    port = int.from_bytes(packet[start : start + 2], "big")
+    if packet[9] == _UDP and port not in ports.OF.values() and is_rtp(packet[header + 8 : header + 10]):
+        return ports.MEDIA
+    return port
+
+
+def is_rtp(payload: bytes) -> bool:
+    """Whether a datagram is RTP, and neither RTCP, DTLS nor STUN: by its first two bytes
+    [@rfc5764, sec. 5.1.2]."""
+    return len(payload) >= 2 and payload[0] >> 6 == 2 and not 64 <= payload[1] & 127 < 96
 
 
 def open_tun(name: str) -> int:

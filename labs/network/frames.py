@@ -22,6 +22,7 @@ FRAME_MS = 20
 FRAME_BYTES = 2 * RATE_HZ * FRAME_MS // 1000
 SOUND = ROOT / "audio" / "05" / "speech-16khz.flac"
 _STAMP = struct.Struct("<BId")
+STAMP_BYTES = _STAMP.size
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,18 @@ def cut(samples: Pcm16, size: int = FRAME_BYTES) -> list[bytes]:
     return [data[start : start + size] for start in range(0, len(data) - size + 1, size)]
 
 
-def speech_frames() -> list[bytes]:
-    """The sentence of chapter 5 as frames of 640 bytes: text and compression must meet real sound."""
+def speech() -> Pcm16:
+    """The sentence of chapter 5: text and compression must meet real sound."""
     samples, rate = soundfile.read(SOUND, dtype="int16")
     if rate != RATE_HZ:
         raise ValueError(f"{SOUND.name} has {rate} Hz: it must have {RATE_HZ}")
-    return cut(samples)
+    found: Pcm16 = samples
+    return found
+
+
+def speech_frames(size: int = FRAME_BYTES) -> list[bytes]:
+    """The sentence as frames of `size` bytes."""
+    return cut(speech(), size)
 
 
 class Joined:

@@ -10,6 +10,8 @@ WEBTRANSPORT_DATAGRAM = 9007
 WEBTRANSPORT_STREAM = 9008
 SIGNALING = 9005
 """Offer and answer of WebRTC travel over HTTPS; its media uses ports that the stack picks."""
+MEDIA = 1
+"""No port: RTP on ports that the stack has picked is counted here."""
 
 OF = {
     "udp": UDP,
@@ -20,5 +22,7 @@ OF = {
     "upload": UPLOAD,
     "webtransport-datagram": WEBTRANSPORT_DATAGRAM,
     "webtransport-stream": WEBTRANSPORT_STREAM,
+    "webrtc-media": MEDIA,
 }
-"""The port by transport. WebRTC has none of its own: its traffic is what no other port explains."""
+"""The port by transport. WebRTC's data channel has none of its own: its traffic is what no other port
+explains."""

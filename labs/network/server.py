@@ -1,6 +1,6 @@
 """The far side: one process that takes the same frames over every transport.
 
-    python -m labs.network.server ADDRESS FOLDER
+    python -m labs.network.server ADDRESS FOLDER FRAME_BYTES
 
 prints `ready` when all of it listens, and on SIGTERM one line of JSON: for each transport, the frames that
 came with their time of arrival (s, monotonic). A frame whose stamp says so is sent back.
@@ -19,6 +19,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from labs.network import messages, ports
-from labs.network.frames import Joined, read_stamp
+from labs.network import media, messages, ports
+from labs.network.frames import STAMP_BYTES, Joined, read_stamp
 
 Arrivals = dict[str, list[tuple[int, float]]]
 ARRIVALS: Arrivals = defaultdict(list)
@@ -100,16 +101,24 @@ def grpc_handlers() -> Any:
 # ---------------------------------------------------------------- HTTP: upload, events, and offers
 
 
+def heard(back: media.Encoded, frame: bytes) -> None:
+    """One packet of WebRTC's media has come; `back` is the track that carries echoes."""
+    stamp = read_stamp(frame)
+    if take("webrtc-media", frame):
+        back.put(media.stamped_packet(frame[:STAMP_BYTES], stamp.number), stamp.number)
+
+
 class Http:
     """A chunked upload that takes frames, server-sent events that carry them back, and WebRTC's
     signaling."""
 
-    def __init__(self) -> None:
+    def __init__(self, frame_bytes: int) -> None:
+        self.frame_bytes = frame_bytes
         self.events: asyncio.Queue[bytes] = asyncio.Queue()
         self.peers: list[RTCPeerConnection] = []
 
     async def upload(self, request: Request) -> Response:
-        joined = Joined()
+        joined = Joined(self.frame_bytes)
         async for piece in request.stream():
             for frame in joined.feed(piece):
                 if take("upload", frame):
@@ -136,6 +145,10 @@ class Http:
                     channel.send(data)
 
         await peer.setRemoteDescription(RTCSessionDescription(**await request.json()))
+        for receiver in peer.getReceivers():
+            back = media.Encoded()
+            peer.addTrack(back)
+            media.listen(receiver, partial(heard, back))
         await peer.setLocalDescription(await peer.createAnswer())
         answer = peer.localDescription
         return JSONResponse({"sdp": answer.sdp, "type": answer.type})
@@ -156,10 +169,10 @@ class Http:
 class WebTransport(QuicConnectionProtocol):
     """Frames in datagrams, or on one bidirectional stream, of a WebTransport session."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, frame_bytes: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.http: H3Connection | None = None
-        self.joined: dict[int, Joined] = defaultdict(Joined)
+        self.joined: dict[int, Joined] = defaultdict(lambda: Joined(frame_bytes))
 
     def quic_event_received(self, event: QuicEvent) -> None:
         if isinstance(event, ProtocolNegotiated):
@@ -184,7 +197,7 @@ class WebTransport(QuicConnectionProtocol):
 # ---------------------------------------------------------------- all of it
 
 
-async def serve(address: str, folder: Path) -> None:
+async def serve(address: str, folder: Path, frame_bytes: int) -> None:
     """Listen on every port of `labs.network.ports` until SIGTERM."""
     loop = asyncio.get_running_loop()
     done = asyncio.Event()
@@ -205,9 +218,10 @@ async def serve(address: str, folder: Path) -> None:
     quic = QuicConfiguration(alpn_protocols=H3_ALPN, is_client=False, max_datagram_frame_size=65536)
     quic.load_cert_chain(cert, key)
     for port in (ports.WEBTRANSPORT_DATAGRAM, ports.WEBTRANSPORT_STREAM):
-        await serve_quic(address, port, configuration=quic, create_protocol=WebTransport)
+        protocol = partial(WebTransport, frame_bytes=frame_bytes)
+        await serve_quic(address, port, configuration=quic, create_protocol=protocol)
 
-    http = Http()
+    http = Http(frame_bytes)
     sites = [
         uvicorn.Server(
             uvicorn.Config(
@@ -242,7 +256,7 @@ async def serve(address: str, folder: Path) -> None:
 
 def main(arguments: list[str]) -> None:
     logging.disable(logging.CRITICAL)
-    asyncio.run(serve(arguments[0], Path(arguments[1])))
+    asyncio.run(serve(arguments[0], Path(arguments[1]), int(arguments[2])))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import threading
 
 import numpy as np
 import pytest
-from labs.network import emulator, frames, messages, ports, proxy, telephone
+from labs.network import emulator, frames, media, messages, ports, proxy, telephone
 from labs.network.emulator import UP, Condition, Direction, Traffic
 
 from labs import transports
@@ -52,6 +52,35 @@ def test_the_server_port_is_the_far_one() -> None:
     assert emulator.server_port(packet(6, ports.GRPC, 5000), emulator.DOWN) == ports.GRPC
     assert emulator.server_port(packet(1, 1, 2), UP) == 0
     assert emulator.server_port(b"\x60" + bytes(40), UP) == 0
+
+
+def test_rtp_on_any_port_is_media_and_rtcp_is_not() -> None:
+    def datagram(payload: bytes) -> bytes:
+        return packet(17, 5000, 40_000) + bytes(4) + payload
+
+    assert emulator.server_port(datagram(bytes([0x80, 111]) + bytes(70)), UP) == ports.MEDIA
+    assert emulator.server_port(datagram(bytes([0x90, 0x80 | 96]) + bytes(70)), UP) == ports.MEDIA
+    for first, second in ((0x80, 200), (0x00, 1), (22, 254)):  # RTCP, STUN, DTLS
+        assert emulator.server_port(datagram(bytes([first, second])), UP) == 40_000
+    assert emulator.server_port(datagram(b""), UP) == 40_000
+
+
+def test_bursts_are_runs_of_lost_packets_of_one_flow() -> None:
+    traffic = Traffic()
+    for lost in (False, True, True, False, True):
+        traffic.count(1, UP, 100, lost)
+        traffic.count(2, UP, 100, False)
+    assert traffic.as_json()["1.up"] == {"packets": 5, "bytes": 500, "lost": 3, "bursts": 2}
+    assert traffic.as_json()["2.up"]["bursts"] == 0
+
+
+def test_an_opus_packet_keeps_its_size_and_says_when_it_was_sent() -> None:
+    packets = {len(packet) for packet in media.opus_packets()}
+    assert packets == {60}
+    stamp = frames.Stamp(False, 12_345, 6.5)
+    packet = media.stamped_packet(frames.stamped(bytes(60), stamp)[: frames.STAMP_BYTES], 12_345)
+    assert len(packet) == 60
+    assert frames.read_stamp(packet[1:]) == stamp
 
 
 def test_the_proxy_delays_and_counts_datagrams() -> None:
@@ -155,17 +184,19 @@ def test_wire_values_are_what_the_longer_run_has_more() -> None:
     long = {"9001.up": {"packets": 600, "bytes": 408_000}, "43210.up": {"packets": 7, "bytes": 500}}
     values = transports.wire_values(short, long, "udp")
     assert values["up_bytes"]["value"] == 680
-    assert values["overhead"]["value"] == 6.25
+    assert values["extra_bytes"]["value"] == 40
     assert transports.traffic_of(long, "webrtc", "up", "bytes") == 500
 
 
 def test_late_counts_what_never_came() -> None:
     delays: list[float | None] = [50.0] * 280 + [160.0] * 10 + [None] * 10
-    values = transports.delay_values(delays, np.random.default_rng(1))
+    crossed = transports.Crossed(delays, packets=310, lost=10, bursts=4)
+    values = transports.delay_values(crossed, np.random.default_rng(1))
     assert values["late_150ms"]["value"] == pytest.approx(100 * 20 / 300, rel=1e-3)
     assert values["late_200ms"]["value"] == pytest.approx(100 * 10 / 300, rel=1e-3)
     assert values["lost"]["value"] == pytest.approx(100 * 10 / 300, rel=1e-3)
     assert values["p50_ms"]["value"] == 50
+    assert values["bursts"] == {"value": 4.0, "unit": "bursts", "n": 310}
 
 
 def test_set_up_is_a_line_of_round_trips() -> None:
