@@ -108,8 +108,10 @@ LOST = (
 )
 # ---------------------------------------------------------------- chapter 6: one path, four ways to cross it
 
-PATH = network.Path(delay_ms=100.0, loss=network.GilbertElliott.random(0.08))
-PATH_SEED, DEPTH_MS, LOSSY_KBIT_S = 6, 60.0, 24
+PATH = network.Path(delay_ms=100.0, loss=network.GilbertElliott.random(0.05))
+PATH_SEED, DEPTH_MS, LOSSY_KBIT_S = 1, 60.0, 24
+LEAD_FRAMES = 50
+"""The stream runs for a second before the sentence begins, so that no clip starts in a stall."""
 
 
 def packets_of(samples: Pcm16) -> tuple[list[bytes], int]:
@@ -118,9 +120,11 @@ def packets_of(samples: Pcm16) -> tuple[list[bytes], int]:
     return opus.encode(samples, encoder), encoder.lookahead
 
 
-def crossing(frames: int) -> network.Crossing:
-    """What the path does to `frames` frames: the same trouble for every clip of the chapter."""
-    return PATH.draw(np.random.default_rng(PATH_SEED), frames)
+def delivered(frames: int, send: Callable[[network.Crossing], network.Delivery]) -> network.Delivery:
+    """What `send` makes of the sentence's `frames` frames, sent after `LEAD_FRAMES` of silence: the same
+    trouble for every clip of the chapter."""
+    whole = send(PATH.draw(np.random.default_rng(PATH_SEED), LEAD_FRAMES + frames))
+    return network.Delivery(whole.sent_ms[LEAD_FRAMES:], whole.delivered_ms[LEAD_FRAMES:])
 
 
 def decoded(packets: list[bytes | None], *, silent: bool = False) -> Pcm16:
@@ -135,20 +139,20 @@ def decoded(packets: list[bytes | None], *, silent: bool = False) -> Pcm16:
 
 def as_datagrams(samples: Pcm16, *, silent: bool = False) -> Pcm16:
     packets, _ = packets_of(samples)
-    heard = network.fixed_buffer(network.datagrams(crossing(len(packets))), DEPTH_MS)
+    heard = network.fixed_buffer(delivered(len(packets), network.datagrams), DEPTH_MS)
     return decoded(heard.packets(packets), silent=silent)
 
 
 def in_order(samples: Pcm16) -> Pcm16:
     packets, _ = packets_of(samples)
-    heard = network.fixed_buffer(network.reliable(crossing(len(packets))), DEPTH_MS)
+    heard = network.fixed_buffer(delivered(len(packets), network.reliable), DEPTH_MS)
     return decoded(heard.packets(packets))
 
 
 def waited_for(samples: Pcm16) -> Pcm16:
     """The player never gives up a frame: it is silent until the next one is there."""
     packets, _ = packets_of(samples)
-    delivery = network.reliable(crossing(len(packets)))
+    delivery = delivered(len(packets), network.reliable)
     sound = decoded(list(packets)).reshape(len(packets), -1)
     starts = network.waiting_player(delivery, DEPTH_MS) - delivery.sent_ms[0]
     places = np.round((starts - starts[0]) * RATE_HZ / 1000).astype(int)
@@ -174,14 +178,14 @@ CLIPS = (
     Clip(
         "datagrams",
         "Datagrams",
-        "Opus at 24 kbit/s in datagrams, 8 % lost, concealed by the decoder",
+        "Opus at 24 kbit/s in datagrams, 100 ms each way, 5 % lost, concealed by the decoder",
         as_datagrams,
         "06",
     ),
     Clip(
         "datagrams-silence",
         "Datagrams, no concealment",
-        "Opus at 24 kbit/s in datagrams, the same 8 % lost, silence in their place",
+        "Opus at 24 kbit/s in datagrams, the same frames lost, silence in their place",
         lambda samples: as_datagrams(samples, silent=True),
         "06",
     ),

@@ -8,15 +8,16 @@ and a difference between them is theirs alone.
 and sends again. An *ordered* one (TCP, one QUIC stream) also holds back all that came after the gap: that is
 head-of-line blocking, and it is one running maximum.
 
-Left out: the congestion window, which a thin voice stream seldom fills but which shrinks at a loss of several
-percent, the coalescing of a backlog into full segments, and lost acknowledgments. At such losses a real TCP
-does worse than this one.
+These leave out the congestion window, the coalescing of a backlog into full segments, and lost
+acknowledgments. The window has a model of its own: `window_rate_bit_s` in closed form, and
+`windowed_datagrams`, in which nothing is repaired and frames wait only for permission to leave.
 
 Times are in ms. Arrays have the shape (frames,).
 """
 
 from __future__ import annotations
 
+import heapq
 import math
 from dataclasses import dataclass
 
@@ -352,6 +353,87 @@ def loss_for_late_share(late: float, recovery_ms: float, frame_ms: float, budget
     rest = not_negative("recovery_ms", recovery_ms) - not_negative("budget_ms", budget_ms)
     held = max(math.ceil(rest / positive("frame_ms", frame_ms) - 1e-9), 0)
     return 1 - (1 - late) ** (1 / held) if held else 1.0
+
+
+# ---------------------------------------------------------------- the congestion window
+
+
+SEGMENT_BYTES = 1200
+"""What a window grows by in a round trip: QUIC's smallest datagram at set-up [@rfc9000, sec. 14]."""
+INITIAL_SEGMENTS, LEAST_SEGMENTS = 10, 2
+"""The first window and the smallest [@rfc9002, sec. 7.2]."""
+
+
+def window_rate_bit_s(
+    loss: float, round_trip_ms: float, packet_bytes: float, segment_bytes: float = SEGMENT_BYTES
+) -> float:
+    """Rate in bit/s that a sender of packets of `packet_bytes` reaches whose window is halved at each loss
+    and grows by `segment_bytes` each round trip.
+
+    From one loss to the next it grows from W/2 to W, which takes W / (2 segment) round trips of 3/4 W bytes,
+    in which 1 / loss packets are sent. So 3/8 W^2 / segment = packet / loss, and the mean window is 3/4 W.
+    With packets of a whole segment that is 1.22 segment / (round trip sqrt(loss)), the first term of the
+    equation in [@rfc5348, sec. 3.1]. Timers are left out: at large losses it promises too much.
+    """
+    if not 0 < loss <= 1:
+        raise ValueError(f"loss is {loss}: it must be over 0 and at most 1")
+    size = positive("packet_bytes", packet_bytes) * positive("segment_bytes", segment_bytes)
+    window = math.sqrt(1.5 * size / loss)
+    return 8000 * window / positive("round_trip_ms", round_trip_ms)
+
+
+def loss_for_rate(
+    rate_bit_s: float, round_trip_ms: float, packet_bytes: float, segment_bytes: float = SEGMENT_BYTES
+) -> float:
+    """The loss at which `window_rate_bit_s` falls to `rate_bit_s`; 1 when no loss is large enough."""
+    most = window_rate_bit_s(1.0, round_trip_ms, packet_bytes, segment_bytes)
+    return min((most / positive("rate_bit_s", rate_bit_s)) ** 2, 1.0)
+
+
+def windowed_datagrams(
+    rng: np.random.Generator,
+    frames: int,
+    *,
+    delay_ms: float,
+    loss: float,
+    packet_bytes: int,
+    segment_bytes: int = SEGMENT_BYTES,
+    frame_ms: float = 20.0,
+) -> Delivery:
+    """`frames` datagrams of `packet_bytes` across a path of `delay_ms` that loses a share `loss` of them,
+    sent by an endpoint that halves its window at a loss: nothing is sent again, but a frame waits at its
+    sender until it fits into the window.
+
+    The window starts at ten segments and doubles in a round trip until the first loss. It is halved once a
+    round trip at most, never below two segments, and grows by a segment a round trip, used or not. A loss is
+    noticed a round trip and an eighth after the packet left. Acknowledgments are not lost.
+    """
+    share("loss", loss)
+    round_trip = 2 * positive("delay_ms", delay_ms)
+    lost = rng.random(count("frames", frames)) < loss
+    sent = np.arange(frames, dtype=np.float64) * positive("frame_ms", frame_ms)
+    delivered = np.full(frames, np.inf)
+    window, threshold = float(INITIAL_SEGMENTS * segment_bytes), math.inf
+    flying, halved, now = 0, 0.0, 0.0
+    news: list[tuple[float, float, bool]] = []  # when it is known, when it left, whether it was lost
+    for frame in range(frames):
+        now = max(now, float(sent[frame]))
+        while news and (news[0][0] <= now or flying + packet_bytes > window):
+            known, left, gone = heapq.heappop(news)
+            now = max(now, known)
+            flying -= packet_bytes
+            if left <= halved:  # it left before the window was last halved: no news about this window
+                continue
+            if gone:
+                window = threshold = max(window / 2, float(LEAST_SEGMENTS * segment_bytes))
+                halved = known
+            else:
+                window += packet_bytes * (1.0 if window < threshold else segment_bytes / window)
+        flying += packet_bytes
+        heapq.heappush(news, (now + round_trip * (9 / 8 if lost[frame] else 1.0), now, bool(lost[frame])))
+        if not lost[frame]:
+            delivered[frame] = now + delay_ms
+    return Delivery(sent, delivered)
 
 
 # ---------------------------------------------------------------- jitter buffers

@@ -44,6 +44,7 @@ def test_digits_survive_loss_doubling_and_disorder(page: dict[str, Any]) -> None
 
 def test_copies_square_single_losses_and_not_bursts(page: dict[str, Any]) -> None:
     missing = page["missing"]
+    assert page["wire"] == 40 + 60 + 2 * (60 + 4) + 1 == 229
     assert missing[None, 1] == pytest.approx(missing[None, 0] ** 2, abs=0.001)
     assert missing[3, 1] > missing[3, 0] / 2
 
@@ -51,11 +52,28 @@ def test_copies_square_single_losses_and_not_bursts(page: dict[str, Any]) -> Non
 # ---------------------------------------------------------------- what the simulation says
 
 
+def test_the_simulated_paths_lose_what_they_are_asked_to(page: dict[str, Any]) -> None:
+    """Within four standard deviations of a binomial share."""
+    for (loss, _), realized in page["REALIZED"].items():
+        assert abs(realized - loss) < 4 * math.sqrt(loss * (1 - loss) / page["FRAMES"])
+
+
+def test_recovery_is_the_patience_or_the_next_frame_or_three_packets(page: dict[str, Any]) -> None:
+    recovery = page["recovery_ms"]
+    assert recovery(25) == 70  # the next frame
+    assert recovery(50) == 125
+    assert recovery(50, 9 / 8) == 120
+    assert recovery(140) == 280 + 60 < 1.25 * 280  # three packets
+    for name, measured in page["recovered"].items():
+        floor = page["predicted"]["webtransport-stream" if name == "webtransport-stream" else "websocket"]
+        assert 0 <= measured - floor < 25, name
+
+
 def test_the_formula_agrees_with_the_simulation_where_nothing_is_lost_twice(page: dict[str, Any]) -> None:
     for delay in (75, 100):
-        simulated = page["LATE"][0.01, delay, "TCP, recent acknowledgment"]
+        simulated = page["LATE"][0.01, delay, page["TCP"]]
         assert simulated == pytest.approx(page["closed"](delay, 0.01), rel=0.25)
-    assert page["LATE"][0.01, 25, "TCP, recent acknowledgment"] < 0.01
+    assert page["LATE"][0.01, 25, page["TCP"]] < 0.01
 
 
 def test_repair_that_blocks_nobody_never_costs_more_than_the_loss(page: dict[str, Any]) -> None:
@@ -65,28 +83,64 @@ def test_repair_that_blocks_nobody_never_costs_more_than_the_loss(page: dict[str
             if delay < 140:
                 assert late[loss, delay, "QUIC, a stream a frame"] <= late[loss, delay, "Datagrams"] + 1e-9
             assert late[loss, delay, page["TWICE"]] <= late[loss, delay, "Datagrams"]
+    assert late[0.02, 120, page["TWICE"]] < 0.005
+    assert late[0.02, 140, page["TWICE"]] == late[0.02, 140, "Datagrams"]
 
 
 def test_bursts_soften_an_ordered_stream(page: dict[str, Any]) -> None:
-    assert page["burst_in_order"] < page["LATE"][0.02, 100, "TCP, recent acknowledgment"]
+    assert page["burst_in_order"] < page["LATE"][0.02, 100, page["TCP"]]
     assert page["bearable"][25] == 1.0
     assert page["bearable"][100] < page["bearable"][75] < 0.01
 
 
-def test_the_procedure_gives_each_client_its_transport(page: dict[str, Any]) -> None:
+def test_the_procedure_gives_each_case_its_transport(page: dict[str, Any]) -> None:
     found = [choice for choice, _ in page["choices"].values()]
-    assert found == ["WebSocket", "WebRTC", "WebTransport", "gRPC", "SIP and RTP"]
+    assert found == [
+        "WebSocket",
+        "WebRTC media",
+        "QUIC, a stream a frame with Opus",
+        "gRPC",
+        "QUIC, a stream a frame with Opus",
+        "the provider's WebSocket",
+        "SIP and RTP",
+    ]
 
 
-def test_clips_lose_what_the_captions_say() -> None:
-    crossing = network.Path(100.0, loss=network.GilbertElliott.random(0.08)).draw(
-        np.random.default_rng(6), 266
-    )
-    ordered = network.fixed_buffer(network.reliable(crossing), 60.0)
-    datagrams = network.fixed_buffer(network.datagrams(crossing), 60.0)
-    assert int(datagrams.concealed.sum()) == int(crossing.lost.sum()) == 19
-    assert ordered.concealed_share > 0.5
-    assert ordered.gap_lengths.min() >= 7
+def test_the_procedure_gives_no_reason_that_is_not_one(page: dict[str, Any]) -> None:
+    """A machine far away, a server to a machine, a loss that nothing repairs."""
+    choose = page["choose"]
+    assert choose("server", ["machine"], 120, 0.04)[0].startswith("QUIC")
+    assert choose("app", ["machine"], 60, 0.03)[0].startswith("WebSocket")  # 300 ms, not an ear's 150
+    assert choose("app", ["person"], 60, 0.03)[0] == "WebRTC media"
+    assert choose("browser", ["machine", "person"], 60, 0.03)[0] == "WebRTC media"  # the stricter end decides
+    assert choose("browser", ["person"], 25, 0.3)[0] == "measure first"
+    assert choose("browser", ["person"], 160, 0.01)[0] == "a nearer server"
+    for delay in (10, 40, 80, 120):
+        for loss in (0.001, 0.01, 0.04):
+            for client in ("browser", "server"):
+                how, why = choose(client, ["machine"], delay, loss)
+                if how.startswith(("gRPC", "WebSocket")):
+                    assert float(why.split("%")[0]) <= 1.0, (delay, loss, why)
+
+
+def test_a_window_carries_samples_near_and_opus_far(page: dict[str, Any]) -> None:
+    border = page["border"]
+    assert border["samples", 100] < 0.05 < border["samples", 50]
+    assert border["Opus", 100] > 0.1
+    for loss, (low, _, high) in page["waits"].items():
+        assert (high > 1_000) == (loss >= 0.01)
+        assert low <= high
+    assert page["opus_waits"][0.05][2] < 150
+
+
+def test_clips_lose_what_the_captions_say(page: dict[str, Any]) -> None:
+    assert page["clip_lost"] == int((~np.isfinite(page["clip"](network.datagrams).delivered_ms)).sum()) == 10
+    assert page["clip_datagrams"].gap_lengths.max() == 1
+    ordered = page["clip_ordered"]
+    assert 0.25 < ordered.concealed_share < 0.4
+    assert list(ordered.gap_lengths) == [16, 10, 13, 10, 10, 10, 15]
+    assert page["clip_stall_ms"] == 190
+    assert np.flatnonzero(ordered.concealed)[0] * 20 == 800
 
 
 # ---------------------------------------------------------------- what the record says
@@ -121,26 +175,39 @@ def test_text_costs_bytes_first_and_compression_gives_only_them_back(page: dict[
     assert page["json_core"] < 0.01
 
 
-def test_over_tcp_five_lost_in_a_hundred_are_too_many_even_nearby(page: dict[str, Any]) -> None:
-    leaves = page["leaves"]
-    for name in page["over_tcp"]:
-        assert leaves[name] == [0.05], name
-    for name in (*page["DATAGRAMS"], "webtransport-stream"):
-        assert leaves[name] == [], name
+def test_near_an_ordered_stream_repairs_in_time(page: dict[str, Any]) -> None:
+    """What the prose says of the path of 25 ms."""
+    for name in page["ORDERED"]:
+        for loss in (0.01, 0.02):
+            assert page["late"][name, 25, loss] < 0.5, (name, loss)
     assert float(fact("g114-preferred")) == 150
 
 
-def test_at_the_further_path_every_ordered_stream_is_over_the_budget(page: dict[str, Any]) -> None:
+def test_far_an_ordered_stream_is_later_than_the_loss(page: dict[str, Any]) -> None:
     for name in page["ORDERED"]:
-        assert page["at"](name, 50, 0.02, "p99_ms") > 150, name
-        assert page["at"](name, 50, 0.02, "late_150ms") > page["at"]("udp", 50, 0.02, "late_150ms"), name
-    medians = [page["at"](name, 50, 0.02, "p50_ms") for name in page["NAMES"]]
-    assert max(medians) - min(medians) < 3
+        assert page["late"][name, 50, 0.02] > page["late"]["udp", 50, 0.02], name
+        assert page["late"][name, 100, 0.02] > 3 * page["late"]["udp", 100, 0.02], name
+    assert page["median_spread"] < 3
+
+
+def test_a_window_delays_datagrams_far_away_and_others_not(page: dict[str, Any]) -> None:
+    for name in page["UNGOVERNED"]:
+        assert page["at"](name, 100, 0.02, "p99_ms") < 110, name
+        assert page["at"](name, 100, 0.05, "p99_ms") < 110, name
+    for name in page["WINDOWED"]:
+        assert page["at"](name, 100, 0.02, "p99_ms") > 300, name
+        assert page["at"](name, 100, 0.05, "p99_ms") > 1_000, name
+        assert page["at"](name, 25, 0.05, "p99_ms") < 60, name
+
+
+def test_the_simulated_window_agrees_with_the_measured_one(page: dict[str, Any]) -> None:
+    """Within twice the band of eight runs in ten: one measured run is one draw."""
+    for loss in (0.02, 0.05):
+        low, _, high = page["waits"][loss]
+        assert low / 2 < page["at"]("webtransport-datagram", 100, loss, "p99_ms") < 2 * high
 
 
 def test_the_buffer_is_the_call(page: dict[str, Any]) -> None:
     echo = page["ECHO"]
-    assert echo[0] < min(echo[2], echo[5])
-    between = page["LAB"]["call-buffer-2.echo_ms"]
-    assert (between.low or 0) < 70 < 110 < (between.high or 0)
+    assert echo[2] - echo[0] == pytest.approx(2 * 20, abs=15)
     assert echo[5] - echo[0] == pytest.approx(5 * 20, abs=15)
