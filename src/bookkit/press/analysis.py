@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,14 +53,15 @@ def run(source: Path, target: Path, root: Path, parameters: Mapping[str, str]) -
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
+    from bookkit.press.kernels import OwnKernel
+
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_name(f"{target.stem}.{os.getpid()}.ipynb")
     try:
-        with fixed():
-            papermill.execute_notebook(
-                str(source), str(fresh), dict(parameters), kernel_name="python3", cwd=str(root),
-                progress_bar=False, log_output=False,
-            )  # fmt: skip
+        papermill.execute_notebook(
+            str(source), str(fresh), dict(parameters), kernel_name="python3", cwd=str(root),
+            progress_bar=False, log_output=False, kernel_manager_class=OwnKernel,
+        )  # fmt: skip
         fresh.replace(target)
     except PapermillExecutionError as error:
         end = "\n".join(f"    {line}" for line in str(error.evalue).splitlines()[-6:])
@@ -70,19 +70,6 @@ def run(source: Path, target: Path, root: Path, parameters: Mapping[str, str]) -
         raise ManuscriptError(finding) from error
     finally:
         fresh.unlink(missing_ok=True)
-
-
-@contextmanager
-def fixed() -> Iterator[None]:
-    """What a kernel inherits: nothing that differs from one machine or run to the next."""
-    names = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": "0", "TZ": "UTC", "OMP_NUM_THREADS": "1"}
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(names)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
 
 def run_all(sources: Sequence[Path], out: Path, root: Path, parameters: Mapping[str, str]) -> list[Path]:
@@ -96,7 +83,7 @@ def run_all(sources: Sequence[Path], out: Path, root: Path, parameters: Mapping[
         run(source, out / source.name, root, parameters)
         return out / source.name
 
-    with fixed(), ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         done = pool.map(one, sources)
         return list(tqdm(done, total=len(sources), unit="notebook", disable=not sys.stderr.isatty()))
 

@@ -39,7 +39,7 @@ def key(project: Project, chapter: Chapter, todo: Sequence[Step]) -> str:
     codes = [step.code for step in todo]
     lock = root / "constraints.txt"
     parts = [
-        kernel.SETUP + kernel.SVG_SETTINGS,
+        [kernel.SETUP, kernel.SVG_SETTINGS, dict(kernel.FIXED)],
         [(step.code, step.may_fail) for step in todo],
         digest(used_files(root, codes), root),
         read_text(root, lock.name) if lock.is_file() else "",

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import shutil
-import sys
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +23,15 @@ def __press_value(value):
     display({"text/markdown": mark()} if mark else {"text/plain": str(value)}, raw=True)
 """
 SVG_SETTINGS = "svg.hashsalt: press\nsvg.fonttype: path\n"
+FIXED: Mapping[str, str] = {
+    "SOURCE_DATE_EPOCH": "0",
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "OMP_NUM_THREADS": "1",
+    "TZ": "UTC",
+    "LC_ALL": "C.UTF-8",
+}
+"""What every kernel is given of its environment; the rest is this process's."""
 
 
 @dataclass(frozen=True)
@@ -65,50 +70,34 @@ async def run(
     every case, when the task is cancelled too.
     """
     import nbformat
-    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-    from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
 
-    class OwnPython(KernelSpecManager):  # type: ignore[misc, unused-ignore]
-        """Knows one kernel: this interpreter, whatever is installed for the user."""
-
-        def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-            argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-            return KernelSpec(argv=argv, display_name="Python 3", language="python")
+    from bookkit.press.kernels import OwnKernel
 
     v4: Any = nbformat.v4
     cells = [v4.new_code_cell(SETUP)]
     for step in steps:
         cells.append(v4.new_code_cell(step.code, metadata={"tags": ["raises-exception"] * step.may_fail}))
-    home = Path(tempfile.mkdtemp(prefix="press-"))  # short: a socket's path may have 107 bytes
-    try:
-        (home / "matplotlibrc").write_text(SVG_SETTINGS, "utf-8")
-        manager = AsyncKernelManager(
-            transport="ipc" if sys.platform != "win32" else "tcp",
-            connection_file=str(home / "k.json"),
-            kernel_spec_manager=OwnPython(),
-        )
-        client = NotebookClient(
-            v4.new_notebook(cells=cells),
-            km=manager,
-            timeout=timeout,
-            startup_timeout=120,
-            kernel_name="python3",
-            resources={"metadata": {"path": str(root)}},
-        )
-        try:  # not client.async_setup_kernel, which takes over SIGINT and SIGTERM
-            await client.async_start_new_kernel(env=_environment(home))
-            await client.async_start_new_kernel_client()
-            await client.async_execute_cell(cells[0], 0)
-            for index, step in enumerate(steps, 1):
-                await _run_one(client, cells[index], index, step)
-                done()
-        finally:
-            if client.kc is not None:
-                client.kc.stop_channels()
-            await asyncio.shield(manager.shutdown_kernel(now=True))
+    manager = OwnKernel()
+    client = NotebookClient(
+        v4.new_notebook(cells=cells),
+        km=manager,
+        timeout=timeout,
+        startup_timeout=120,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(root)}},
+    )
+    try:  # not client.async_setup_kernel, which takes over SIGINT and SIGTERM
+        await client.async_start_new_kernel()
+        await client.async_start_new_kernel_client()
+        await client.async_execute_cell(cells[0], 0)
+        for index, step in enumerate(steps, 1):
+            await _run_one(client, cells[index], index, step)
+            done()
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        if client.kc is not None:
+            client.kc.stop_channels()
+        await asyncio.shield(manager.shutdown_kernel(now=True))
     return [_joined([dict(output) for output in cell.outputs]) for cell in cells[1:]]
 
 
@@ -122,19 +111,6 @@ def _joined(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         else:
             whole.append(output)
     return whole
-
-
-def _environment(home: Path) -> dict[str, str]:
-    return {
-        **os.environ,
-        "IPYTHONDIR": str(home),
-        "MATPLOTLIBRC": str(home / "matplotlibrc"),
-        "SOURCE_DATE_EPOCH": "0",
-        "PYTHONHASHSEED": "0",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "TZ": "UTC",
-        "LC_ALL": "C.UTF-8",
-    }
 
 
 async def _run_one(client: Any, cell: Any, index: int, step: Step) -> None:
