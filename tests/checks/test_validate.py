@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bookkit.checks import stale as stale_module
 from bookkit.checks.validate import validate
 from bookkit.cli import main
 from bookkit.manuscript import ManuscriptError
@@ -182,6 +183,27 @@ def test_the_source_of_a_fact_may_bear_no_date(book: SmallBook) -> None:
 def test_a_fresh_figure_is_no_finding(book: SmallBook) -> None:
     book.write("figures/01/build.py", "import sys\nassert sys.argv[1:] == ['--check']\n")
     assert found(book) == []
+
+
+def test_one_script_that_dies_or_hangs_keeps_no_other_from_being_asked(
+    book: SmallBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stale_module, "LIMIT_S", 2)
+    book.write("figures/01/build.py", "import os\nos._exit(3)\n")
+    book.write("figures/02/build.py", "import time\ntime.sleep(60)\n")
+    book.write(
+        "figures/03/build.py",
+        "import os\nos.system('echo [1, 2]')\nprint('a.svg is stale')\nraise SystemExit(1)\n",
+    )
+    book.write("figures/04/build.py", "print('figures/04: up to date')\n")
+    book.write("audio/build.py", "raise SystemExit('no such clip')\n")
+    said = {finding.path: finding.message for finding in validate(book.root).findings}
+    assert said == {
+        "figures/01/build.py": "figures/01/build.py --check ended its process with status 3",
+        "figures/02/build.py": "figures/02/build.py --check has not ended after 2 s",
+        "figures/03/build.py": "a.svg is stale",
+        "audio/build.py": "no such clip",
+    }
 
 
 def test_the_number_of_a_chapter_stands_in_its_file_name(book: SmallBook) -> None:
