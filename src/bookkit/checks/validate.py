@@ -10,6 +10,7 @@ from pathlib import Path
 from bookkit.checks.anatomy import anatomy
 from bookkit.checks.citations import citation_findings
 from bookkit.checks.facts import fact_findings
+from bookkit.checks.glyphs import glyphs, pictures
 from bookkit.checks.labels import label_findings, link_findings
 from bookkit.checks.listings import listings
 from bookkit.checks.media import media
@@ -42,6 +43,8 @@ def findings(project: Project, pages: list[Page]) -> Iterator[Finding]:
             yield from subset(page)
             yield from listings(page)
             yield from media(page, project)
+            yield from glyphs(page, project)
+        yield from pictures(project)
         yield from later.result()
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bookkit.checks.built.epub import Epub
+from bookkit.checks.built.glyphs import glyph_findings
 from bookkit.checks.built.pdf import Pdf
 from bookkit.checks.built.site import read_site, site_findings
 from bookkit.checks.page import Page, attr_of, read_all
@@ -40,6 +41,7 @@ def check(root: Path) -> tuple[list[Finding], Read]:
         findings.append(Finding(f"{name}/index.html", 0, "built", "the HTML edition is not there", BUILD))
     else:
         findings += site_findings(folder, name, pages)
+        findings += glyph_findings(folder, [(page.path, page.text, page.signs) for page in pages])
         delivered["HTML"] = [alt for page in pages for alt in page.alts]
     findings += _printed(project, read, delivered)
     findings += _words(project, delivered)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+from bookkit.checks.built.glyphs import Signs, signs
 from bookkit.manuscript import Finding
 
 POLICY = (
@@ -42,6 +43,7 @@ class Document:
     links: list[str] = field(default_factory=list)
     loads: list[str] = field(default_factory=list)
     alts: list[str] = field(default_factory=list)
+    signs: Signs = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
     def line(self, needle: str) -> int:
@@ -61,6 +63,7 @@ def read_html(path: str, text: str, policy: bool = True) -> Document:
     tree = html5lib.parse(text, treebuilder="etree", namespaceHTMLElements=False)
     document = Document(path, text)
     _gather(document, tree)
+    document.signs = signs(tree)
     if policy:
         _policy(document, tree)
     return document
