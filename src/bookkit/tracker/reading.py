@@ -81,7 +81,7 @@ def read_chapters(project: Project, chapters: list[Chapter]) -> dict[str, Readin
         write_safely(places[page.path], json.dumps(asdict(reading), ensure_ascii=False) + "\n")
     if missing:
         _prune(project.root / KEPT)
-    return found
+    return {path: found[path] for path in places}  # in the book's order, whatever came from the cache
 
 
 def read_page(page: Page) -> Reading:
