@@ -1,4 +1,4 @@
-"""Chapter 5: the exercise's solution, and the findings that its prose states in words."""
+"""Chapter 5: the exercises' solutions, and the findings that its prose states in words."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from servelab import framing, network, opus
-from servelab.book import result
+from servelab import endpointing, framing, network, opus
+from servelab.book import fact, result
 
 from .cells import run_cells
 
@@ -42,10 +42,90 @@ def test_solution_of_the_burst_exercise(page: dict[str, Any]) -> None:
         assert abs(share - exact) < 4 * np.sqrt(exact * (1 - exact) / 6_000) + 1e-3
 
 
-def test_a_shorter_last_resort_is_answered_sooner(page: dict[str, Any]) -> None:
-    waits = list(page["resorts"].values())
-    assert waits == sorted(waits, reverse=True)
-    assert page["detector_10"] < page["silence_10"]
+def test_solution_of_the_gate_exercise(page: dict[str, Any]) -> None:
+    """The rule of the exercise, applied to the record once more."""
+    vad = result("vad").values
+    for room, (gate, wait) in page["gates"].items():
+        waits = {
+            key: vad[f"{key}-{room}"]["release_p50"].value + vad[f"{key}-{room}"]["hole_p95"].value
+            for key in page["DETECTORS"].values()
+            if vad[f"{key}-{room}"]["missed"].value < 3 and vad[f"{key}-{room}"]["false_alarm"].value < 10
+        }
+        assert (wait, gate) == min(((wait, key) for key, wait in waits.items()), default=(np.inf, "none"))
+    winners = [gate for gate, _ in page["gates"].values()]
+    assert winners[-1] == "none"
+    assert len(set(winners)) == 4
+
+
+def test_solution_of_the_last_resort_exercise(page: dict[str, Any]) -> None:
+    silence = page["waits_silence"][page["at_ten"]]
+    measured, better = page["resorts"][page["SKILL"]], page["resorts"][page["BETTER"]]
+    for waits in measured, better:
+        assert waits == sorted(waits, reverse=True)
+    assert max(better) < silence
+    assert measured[1] > silence
+    assert 0 < silence - measured[2] < 10
+
+
+def test_a_threshold_works_against_noise_and_fails_against_voices() -> None:
+    vad = result("vad")
+    swept = [f"silero-{threshold}" for threshold in (20, 35, 50, 65, 80)]
+    for detector in swept:
+        for room in "white-40", "white-10", "white-0", "babble-40":
+            assert float(vad[f"{detector}-{room}.missed"]) < 7
+            assert float(vad[f"{detector}-{room}.false_alarm"]) < 6
+        for room in "babble-10", "babble-0":
+            assert float(vad[f"{detector}-{room}.false_alarm"]) > 98
+    quiet, voices = (float(vad[f"silero-50-{room}-40.false_alarm"]) for room in ("white", "babble"))
+    assert voices <= quiet
+    others = [float(vad[f"webrtc-{mode}-babble-10.false_alarm"]) for mode in range(4)]
+    assert others[3] < 50 < min(others[:3])
+    assert float(vad["webrtc-0-white-0.false_alarm"]) == 100
+    assert 20 < float(vad["webrtc-3-white-10.missed"]) < 30 < float(vad["webrtc-3-white-0.missed"])
+
+
+def test_margins_cost_more_than_the_gap_that_people_leave(page: dict[str, Any]) -> None:
+    vad = result("vad")
+    assert min(page["totals"].values()) > float(fact("turn-gap"))
+    assert max(page["totals"].values()) <= 280
+    noise = {
+        name: sum(page["ending_ms"](key, "white noise, 10 dB under"))
+        for name, key in page["DETECTORS"].items()
+    }
+    assert max(noise, key=lambda name: noise[name]) == "WebRTC 3"
+    assert noise.pop("WebRTC 3") == 624
+    assert (min(noise.values()), max(noise.values())) == (240, 302)
+    onsets = {t: float(vad[f"silero-{t}-white-10.clipped_p95"]) for t in (20, 35, 50, 65, 80)}
+    assert len({onsets.pop(35), onsets.pop(50), onsets.pop(65), onsets.pop(80)}) == 1
+    assert onsets[20] > float(fact("silero-pad"))
+    assert page["onset_ms"] < 150
+
+
+def test_the_detector_as_measured_needs_a_short_last_resort(page: dict[str, Any]) -> None:
+    vad = result("vad")
+    assert float(vad["turn-all.cut_taken"]) < float(vad["turn-all.pause_taken"])
+    assert float(vad["turn-all.auc_pause"]) < float(vad["turn-all.auc_cut"])
+    for last_ms, (cuts, wait, silence, _) in page["met"].items():
+        rule = endpointing.TurnDetector(page["look_ms"], last_ms, page["hit"], page["alarm"])
+        assert cuts == pytest.approx(2 * rule.cuts_per_pause(page["caller"]), rel=0.02)
+        assert wait == pytest.approx(rule.delay_ms, rel=0.02)
+        assert (wait < silence) == (last_ms < 3_000)
+
+
+def test_the_skill_buys_little_and_the_default_last_resort_makes_it_a_loss(page: dict[str, Any]) -> None:
+    silence, tuned, better = (page[f"waits_{name}"] for name in ("silence", "tuned", "better"))
+    assert (page["waits_default"] > silence).all()
+    assert (better < tuned).all()
+    assert (tuned < silence).all()
+    saved = silence - tuned
+    assert saved[page["at_ten"]] == pytest.approx(50, abs=3)
+    assert saved[page["CUTS"] == 0.45] == pytest.approx([117], abs=3)
+
+
+def test_what_the_transports_add_outweighs_a_small_payload(page: dict[str, Any]) -> None:
+    assert page["websocket_share"] > 0.5
+    assert all(page["HEADERS"][name] > page["HEADERS"]["udp"] for name in page["HEADERS"] if name != "udp")
+    assert page["HEADERS"]["udp"] == pytest.approx(page["header"], abs=1)
 
 
 def test_a_deeper_buffer_ends_at_what_the_network_lost(page: dict[str, Any]) -> None:
