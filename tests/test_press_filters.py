@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -139,6 +140,15 @@ def test_what_a_construct_becomes(name: str, bench: Bench) -> None:
         text = bench.write(source, to)
         for piece in pieces:
             assert piece in text, f"{to}: {piece!r} is not in\n{text}"
+
+
+def test_controls_that_need_a_script_are_hidden_until_it_runs(bench: Bench) -> None:
+    """Quarto's own pages load no script of ours: there the browser's player stands alone."""
+    page = bench.write(CLIP, "html")
+    controls = re.findall(r'<(?:button|input|p class="time")[^>]*>', page)
+    assert len(controls) == 3
+    assert all('hidden="hidden"' in control for control in controls)
+    assert '<audio controls="controls" preload="none">' in page
 
 
 def test_a_narrow_cut_of_a_drawing_is_for_phones(bench: Bench) -> None:

@@ -1,5 +1,6 @@
 -- A clip: the waveform is the seek bar in HTML; picture and player in the EPUB; picture, transcript and
--- address in print.
+-- address in print. What only a script can work is `hidden` until the script shows it: without one, and on
+-- the pages that Quarto makes, the browser's own player stands alone.
 
 return function(kit, handlers)
   local function slurp(path)
@@ -10,16 +11,16 @@ return function(kit, handlers)
     return text
   end
 
-  local button = '<button class="play" type="button" aria-pressed="false" aria-label="Play %s">' ..
+  local button = '<button class="play" type="button" hidden="hidden" aria-pressed="false" aria-label="Play %s">' ..
     '<svg viewBox="0 0 16 16" aria-hidden="true"><path class="p1" d="M3 1v14l11-7z"/>' ..
     '<path class="p2" d="M3 1h4v14H3zM10 1h4v14h-4z"/></svg></button>'
   local drawing = '<svg viewBox="0 0 1000 100" preserveAspectRatio="none" aria-hidden="true"><defs>' ..
     '<clipPath id="%s-played"><rect x="0" y="0" width="0" height="100"/></clipPath>' ..
     '<path id="%s-wave" d="%s"/></defs><use class="w" href="#%s-wave"/>' ..
     '<use class="w2" href="#%s-wave" clip-path="url(#%s-played)"/></svg>'
-  local seek = '<input class="seek" type="range" min="0" max="%s" step="0.01" value="0" ' ..
+  local seek = '<input class="seek" type="range" hidden="hidden" min="0" max="%s" step="0.01" value="0" ' ..
     'aria-label="Position in %s, seconds">'
-  local times = '<p class="time"><span class="at">0.0 s</span><span>%s s</span></p>'
+  local times = '<p class="time" hidden="hidden"><span class="at">0.0 s</span><span>%s s</span></p>'
   local player = '<audio controls="controls" preload="none"><source src="%s" type="audio/mpeg"/>%s</audio>'
 
   local silent = 'Your browser plays no MP3; <a href="%s">download the clip</a>.'

@@ -38,6 +38,7 @@ def test_every_player_plays(sounding_page: str, site: str, book: Path, browser: 
     assert answer["players"]
     found = [fault for player in answer["players"] for fault in faults(player)]
     assert not found, "\n".join(found)
+    assert all(player["scripted"] for player in answer["players"])
 
 
 def test_every_clip_of_the_sources_is_on_a_page(book: Path) -> None:

@@ -1,6 +1,7 @@
 /**
  * Plays every audio player of a page with the keyboard and decodes its file.
- * Gives players: [{source, figure, stated, duration, rms, peak, played, stopped, fault}], seconds and full scale 1.0.
+ * Gives players: [{source, figure, stated, duration, rms, peak, played, stopped, scripted, fault}], seconds and full
+ * scale 1.0; scripted: whether the page's own controls are shown, and not the browser's player.
  */
 export async function sound(page, { url }) {
   await page.goto(url, { waitUntil: "load" });
@@ -9,6 +10,10 @@ export async function sound(page, { url }) {
   for (let i = 0; i < (await all.count()); i++) {
     const audio = all.nth(i);
     const facts = await audio.evaluate(decode);
+    const scripted = await audio.evaluate((element) => {
+      const own = [...(element.closest("figure")?.querySelectorAll("button.play, .seek, .time") ?? [])];
+      return own.length === 3 && own.every((control) => control.checkVisibility()) && !element.checkVisibility();
+    });
     const key = (await audio.evaluateHandle((element) => {
       const button = element.closest("figure")?.querySelector("button.play");
       return button?.checkVisibility({ visibilityProperty: true }) ? button : element;
@@ -19,7 +24,7 @@ export async function sound(page, { url }) {
     await key.focus();
     await page.keyboard.press("Space");
     await page.waitForTimeout(50);
-    players.push({ ...facts, ...played, fault: [facts.fault, played.fault].filter(Boolean).join("; "), stopped: await audio.evaluate((element) => element.paused || element.ended) });
+    players.push({ ...facts, ...played, scripted, fault: [facts.fault, played.fault].filter(Boolean).join("; "), stopped: await audio.evaluate((element) => element.paused || element.ended) });
   }
   return { players };
 }

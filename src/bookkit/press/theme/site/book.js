@@ -66,6 +66,7 @@
     var audio = find("audio", figure), play = find(".play", figure), seek = find(".seek", figure), at = find(".at", figure);
     var played = find("clipPath rect", figure), whole = played ? find(".wave svg", figure).viewBox.baseVal.width : 0;
     if (!audio || !play || !seek) return;
+    var show = function (live) { figure.classList.toggle("live", live); each(".play, .seek, .time", function (control) { control.hidden = !live; }, figure); };
     var seconds = function (time) { return time.toFixed(1) + " s"; };
     var length = function () { return isFinite(audio.duration) ? audio.duration : Number(figure.dataset.seconds) || 1; };
     var draw = function () {
@@ -75,11 +76,11 @@
       if (at) at.textContent = seconds(audio.currentTime);
     };
     var tick = function () { draw(); if (!audio.paused) requestAnimationFrame(tick); };
-    figure.classList.add("live");
+    show(true);
     play.addEventListener("click", function () {
       if (!audio.paused) { audio.pause(); return; }
       each("audio", function (other) { if (other !== audio) other.pause(); });
-      audio.play().catch(function () { figure.classList.remove("live"); });
+      audio.play().catch(function () { show(false); });
     });
     ["play", "pause", "ended"].forEach(function (name) {
       audio.addEventListener(name, function () { play.setAttribute("aria-pressed", String(!audio.paused)); if (!audio.paused) tick(); });
