@@ -38,19 +38,21 @@ def hosted(folder: Path) -> Iterator[str]:
             server.shutdown()
 
 
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "none"])
 @pytest.mark.parametrize("below", ["", "book/"], ids=["root", "folder"])
-@pytest.mark.parametrize("address", ["none.html", "chapters/none.html", "a/b/c/d/none"])
+@pytest.mark.parametrize("address", ["none.html", "chapters/none.html", "a/b/c/d/e/none"])
 def test_a_lost_address_gets_a_styled_page_whose_links_work(
-    below: str, address: str, book: Path, browser: Browser, tmp_path: Path
+    below: str, address: str, scripts: bool, book: Path, browser: Browser, tmp_path: Path
 ) -> None:
     folder = book
     if below:
         folder = tmp_path
         (tmp_path / "book").symlink_to(book)
     with hosted(folder) as host:
-        seen = browser.ask("lost", f"{host}/{below}{address}")
+        seen = browser.ask("lost", f"{host}/{below}{address}", scripts=scripts)
         assert seen["styled"]
-        assert seen["searches"]
+        assert seen["searches"] is scripts
+        assert seen["lists"] == 1
         assert len(seen["links"]) > 10
         for link in seen["links"]:
             assert link.startswith(f"{host}/{below}"), link

@@ -37,11 +37,12 @@ const browser = await chromium.launch({
 });
 
 /** A fresh page in a fresh context; `trouble` gathers, as sentences, what no page of the book may do. */
-async function newPage({ url, width = 1440, height = 900, dark = false }) {
+async function newPage({ url, width = 1440, height = 900, dark = false, scripts = true }) {
   const context = await browser.newContext({
     viewport: { width, height },
     colorScheme: dark ? "dark" : "light",
     reducedMotion: "reduce",
+    javaScriptEnabled: scripts,
   });
   const page = await context.newPage();
   page.setDefaultTimeout(20000);

@@ -87,12 +87,14 @@ export async function theme(page, { url }) {
   return { colours };
 }
 
-/** The page for a lost address, at the address itself: {styled, searches, links: [address that a link leads to]}. */
+/** The page for a lost address, at the address itself: {styled, searches, links: [address that a
+    visible link leads to], lists: how many tables of contents are visible}. */
 export async function lost(page, { url }) {
   await page.goto(url, { waitUntil: "networkidle" });
   return {
     styled: await page.evaluate(() => !/^(serif|"?Times)/.test(getComputedStyle(document.body).fontFamily)),
     searches: await page.locator(".search input").isVisible(),
-    links: await page.locator("main a[href]").evaluateAll((links) => links.map((link) => link.href)),
+    links: await page.locator("main a[href]:visible").evaluateAll((links) => links.map((link) => link.href)),
+    lists: await page.locator("main nav:visible").count(),
   };
 }
