@@ -31,7 +31,7 @@ from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.events import ProtocolNegotiated, QuicEvent, StreamDataReceived
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
-from labs.network import media, messages, ports
+from labs.network import media, messages, ports, track
 from labs.network.frames import (
     FRAME_BYTES,
     FRAME_MS,
@@ -252,8 +252,8 @@ class WebRtcMedia(WebRtc):
 
     async def open(self) -> None:
         self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self.track = media.Encoded()
-        media.listen(self.peer.addTransceiver(self.track).receiver, self.received)
+        self.track = track.Encoded()
+        track.listen(self.peer.addTransceiver(self.track).receiver, self.received)
         connected = asyncio.Event()
 
         @self.peer.on("connectionstatechange")

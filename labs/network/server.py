@@ -38,7 +38,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from labs.network import media, messages, ports
+from labs.network import media, messages, ports, track
 from labs.network.frames import STAMP_BYTES, Joined, read_stamp
 
 Arrivals = dict[str, list[tuple[int, float]]]
@@ -101,7 +101,7 @@ def grpc_handlers() -> Any:
 # ---------------------------------------------------------------- HTTP: upload, events, and offers
 
 
-def heard(back: media.Encoded, frame: bytes) -> None:
+def heard(back: track.Encoded, frame: bytes) -> None:
     """One packet of WebRTC's media has come; `back` is the track that carries echoes."""
     stamp = read_stamp(frame)
     if take("webrtc-media", frame):
@@ -146,9 +146,9 @@ class Http:
 
         await peer.setRemoteDescription(RTCSessionDescription(**await request.json()))
         for receiver in peer.getReceivers():
-            back = media.Encoded()
+            back = track.Encoded()
             peer.addTrack(back)
-            media.listen(receiver, partial(heard, back))
+            track.listen(receiver, partial(heard, back))
         await peer.setLocalDescription(await peer.createAnswer())
         answer = peer.localDescription
         return JSONResponse({"sdp": answer.sdp, "type": answer.type})

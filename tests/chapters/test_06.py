@@ -131,6 +131,21 @@ def test_a_window_carries_samples_near_and_opus_far(page: dict[str, Any]) -> Non
         assert (high > 1_000) == (loss >= 0.01)
         assert low <= high
     assert page["opus_waits"][0.05][2] < 150
+    for name in page["WINDOWED"]:
+        for suffix in ("d100-l20-small", "d100-l50-small"):
+            assert page["LAB"][f"{name}-{suffix}.p99_ms"].value < 110, (name, suffix)
+
+
+def test_small_frames_are_as_late_as_order_alone_makes_them(page: dict[str, Any]) -> None:
+    alone = 100 * page["LATE"][0.02, 100, page["TCP"]]
+    for small in page["small_late"]:
+        assert small == pytest.approx(alone, rel=0.5)
+    assert max(page["small_late"]) < min(page["large_late"])
+
+
+def test_webrtc_media_waits_for_no_window(page: dict[str, Any]) -> None:
+    assert page["UNGOVERNED"] == ("udp", "webrtc-media")
+    assert page["trips"]["webrtc-media"] == pytest.approx(5, abs=0.25)
 
 
 def test_clips_lose_what_the_captions_say(page: dict[str, Any]) -> None:
