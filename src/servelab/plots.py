@@ -56,6 +56,9 @@ class Palette:
         return (self.accent, self.ink, self.computed, self.measured, self.ink2, self.reported)
 
 
+PHONE_WIDTH_IN = 4.8
+"""Width at which the lettering of a plot is still read on a phone's page."""
+
 PALETTES: dict[Mode, Palette] = {
     "light": Palette(
         mode="light",
@@ -165,6 +168,17 @@ def render(draw: Callable[[Palette], Figure], mode: Mode) -> str:
     """Run `draw` in the style of `mode` and return the SVG."""
     with style(mode) as palette:
         return to_svg(draw(palette))
+
+
+def renderings(draw: Callable[[Palette], Figure]) -> list[tuple[str, str]]:
+    """The SVG of `draw` in each mode, light first: at its own width, and at PHONE_WIDTH_IN."""
+
+    def narrowed(palette: Palette) -> Figure:
+        figure = draw(palette)
+        figure.set_figwidth(PHONE_WIDTH_IN)
+        return figure
+
+    return [(render(draw, mode), render(narrowed, mode)) for mode in PALETTES]
 
 
 def draw_both(draw: Callable[[Palette], Figure]) -> None:

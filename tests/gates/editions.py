@@ -192,11 +192,12 @@ def stands(item: Item, text: str) -> bool:
 def missing_values(values: list[Value], text: str) -> list[str]:
     """Values that do not follow one another in the plain text of a PDF, each near the words before it.
 
-    A figure may float before the words that name it, so the search goes back by about three pages.
+    The first value of a chapter, which may follow many pages without any, is looked for in all that comes.
     """
-    reached, missing = 0, []
+    reached, missing, chapter = 0, [], ""
     for value in values:
-        place = place_of(value, text, max(0, reached - 6000))
+        before, chapter = chapter, value.id.split("-")[0]
+        place = place_of(value, text, reached, 12_000 if chapter == before else len(text))
         if place is None:
             missing.append(f"{value.id}: {value.text} after …{value.before}")
         else:
@@ -204,19 +205,23 @@ def missing_values(values: list[Value], text: str) -> list[str]:
     return missing
 
 
-def place_of(value: Value, text: str, at: int) -> int | None:
-    """Where in `text`, from `at` on, the value stands within 300 letters after the words before it.
+def place_of(value: Value, text: str, reached: int, ahead: int) -> int | None:
+    """The place nearest to `reached` and at most `ahead` letters after it where the value stands in `text`
+    within 300 letters after the words before it.
 
-    A page may end between the words and the value or within the words, and a running head, a folio, notes or
-    a figure stand there. So fewer of the words may do.
+    A figure may float before the words that name it, so the search goes back by about three pages. A page may
+    end between the words and the value or within the words, and a running head, a folio, notes or a figure
+    stand there. So fewer of the words may do. Far ahead stands something else: the list of clips has their
+    titles once more.
     """
-    exact = text.find(value.before + value.text, at)
-    if exact >= 0:
-        return exact
-    for letters in (24, 12, 5):
+    start, end = max(0, reached - 6000), reached + ahead
+    for letters in (len(value.before), 24, 12, 5):
         words = value.before[-letters:]
-        for match in re.compile(re.escape(words)).finditer(text, at, at + 18_000):
-            place = text.find(value.text, match.end(), match.end() + 300)
-            if place >= 0:
-                return place
+        places = [
+            text.find(value.text, match.end(), match.end() + 300)
+            for match in re.compile(re.escape(words)).finditer(text, start, end)
+        ]
+        found = [place for place in places if place >= 0]
+        if found:
+            return min(found, key=lambda place: abs(place - reached))
     return None

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from servelab.book import table
-from servelab.plots import PALETTES, Palette, render
 
 SVG = "image/svg+xml"
 NARROW = "application/vnd.bookkit.narrow+svg"
 """The same plot for a phone; a notebook's own viewer does not know this kind and shows the other."""
-
-PHONE_WIDTH_IN = 4.8
 
 
 def say(text: str) -> None:
@@ -25,8 +22,8 @@ def show(rows: Sequence[Sequence[object]], header: Sequence[str], align: str = "
     _display({"text/markdown": table(rows, header, align).markdown})
 
 
-def picture(draw: Callable[[Palette], Any], alt: str) -> None:
-    """Show a plot, light and then dark, each with its form for phones.
+def picture(renderings: Sequence[tuple[str, str]], alt: str) -> None:
+    """Show a plot, light and then dark, each with its form for phones (`servelab.plots.renderings`).
 
     `alt` is what the eye would learn from it, with the numbers.
 
@@ -34,14 +31,8 @@ def picture(draw: Callable[[Palette], Any], alt: str) -> None:
     """
     if not alt.strip():
         raise ValueError("a plot needs its alt text: what the eye would learn from it")
-    for mode in PALETTES:
-        narrow = render(lambda palette: _narrowed(draw(palette)), mode)
-        _display({SVG: render(draw, mode), NARROW: narrow}, {SVG: {"alt": " ".join(alt.split())}})
-
-
-def _narrowed(figure: Any) -> Any:
-    figure.set_figwidth(PHONE_WIDTH_IN)
-    return figure
+    for wide, narrow in renderings:
+        _display({SVG: wide, NARROW: narrow}, {SVG: {"alt": " ".join(alt.split())}})
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -40,13 +40,21 @@
     heading.appendChild(link);
   }
 
+  /* What scrolls has a name of its own among the regions of its page. */
+  var named = {};
+  function called(wide) {
+    var kind = wide.nodeName === "PRE" ? "Listing" : wide.closest(".eq") ? "Equation" : "Table";
+    named[kind] = (named[kind] || 0) + 1;
+    return kind + ", scrolls sideways" + (named[kind] > 1 ? " (" + named[kind] + ")" : "");
+  }
+
   /* What is wider than the page can be scrolled from the keyboard. */
   function scrollable(wide) {
     if (wide.scrollWidth <= wide.clientWidth || wide.hasAttribute("tabindex")) return;
     wide.tabIndex = 0;
     if (wide.nodeName === "FIGURE") return;
     wide.setAttribute("role", "region");
-    wide.setAttribute("aria-label", (wide.nodeName === "PRE" ? "Listing" : wide.closest(".eq") ? "Equation" : "Table") + ", scrolls sideways");
+    wide.setAttribute("aria-label", called(wide));
   }
 
   function copying(code) {
