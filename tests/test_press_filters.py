@@ -113,6 +113,11 @@ WRITTEN: dict[str, tuple[str, list[str], list[str]]] = {
          'type="audio/mpeg"', "<b>Clip\u00a01.1</b>", '<a href="#aud-x" class="xref">Clip\u00a01.1</a>'],
         ["#bookkit.clip(", 'picture: "/w.svg"', 'file: "a.mp3"', 'seconds: "1.5"', '"Words."'],
     ),
+    "clips compared": (
+        f"{CLIP}\n\n::: {{.compare}}\n- @aud-x: a tone.\n:::",
+        ["<compare-clips>", '<a href="#aud-x" class="xref">Clip\u00a01.1</a>: a tone.', "</compare-clips>"],
+        [": a tone."],
+    ),
     "figure": (
         '::: {#fig-x}\n![](/w.svg){fig-alt="A line."}\n\n**It is flat.** Read it.\n:::\n\nSee @fig-x [@key].',
         ['<p class="finding label">It is flat.</p>', 'alt="A line." width="80" height="20"',

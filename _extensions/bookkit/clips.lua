@@ -129,4 +129,13 @@ return function(kit, handlers)
     if not div.attributes.number then return float(div, content, words), false end
     return (kit.format == "typst" and on_paper or figure)(div, content, words), false
   end
+
+  -- A choice among clips: a list of references to them, over which a script puts one player.
+  handlers.compare = function(div)
+    local content = kit.walk(pandoc.Blocks(div.content))
+    if kit.format ~= "html" then return content, false end
+    content:insert(1, kit.raw("<compare-clips>"))
+    content:insert(kit.raw("</compare-clips>"))
+    return content, false
+  end
 end

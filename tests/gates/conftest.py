@@ -27,6 +27,7 @@ PAGES = {
     "chapter": ("chapters/", ""),
     "sounding_page": ("", "<audio"),
     "moving_page": ("", "slider-data"),
+    "comparing_page": ("", "<compare-clips>"),
 }
 
 

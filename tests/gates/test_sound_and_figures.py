@@ -46,6 +46,33 @@ def test_every_clip_of_the_sources_is_on_a_page(book: Path) -> None:
     assert_all_delivered(book, ".audio ", "<audio")
 
 
+def test_a_comparison_goes_on_at_the_same_instant(comparing_page: str, site: str, browser: Browser) -> None:
+    """With keys alone: another clip goes on where the first was, and changing back keeps the time."""
+    answer = browser.ask("compare", f"{site}/{comparing_page}")
+    assert not answer["trouble"], answer["trouble"]
+    assert answer["players"]
+    for player in answer["players"]:
+        assert player["clips"] >= 2
+        assert not player["listed"], "the plain list stands beside the player"
+        started, changed, stopped, back = (
+            player["moments"][name] for name in ("started", "changed", "stopped", "back")
+        )
+        assert not started["paused"]
+        assert not changed["paused"]
+        assert changed["source"] != started["source"]
+        assert changed["words"] != started["words"]
+        passed = changed["at"] - started["at"]
+        assert started["time"] + 0.1 < changed["time"] < started["time"] + passed + 0.1
+        assert stopped["paused"]
+        assert back["paused"]
+        assert back["source"] == started["source"]
+        assert abs(back["time"] - stopped["time"]) < 0.05
+
+
+def test_every_comparison_of_the_sources_is_on_a_page(book: Path) -> None:
+    assert_all_delivered(book, "{.compare}", "<compare-clips>")
+
+
 def assert_all_delivered(book: Path, declared: str, delivered: str) -> None:
     """The pages hold `delivered` as often as the sources hold `declared`, and at least once."""
     pages = [path.read_text("utf-8") for path in book.rglob("*.html")]

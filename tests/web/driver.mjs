@@ -11,10 +11,11 @@ import { axe } from "./questions/axe.mjs";
 import { keyboard } from "./questions/keyboard.mjs";
 import { lost, overflow, theme, visit } from "./questions/layout.mjs";
 import { offline, search } from "./questions/search.mjs";
+import { compare } from "./questions/compare.mjs";
 import { slider } from "./questions/slider.mjs";
 import { sound } from "./questions/sound.mjs";
 
-const questions = { axe, keyboard, lost, offline, overflow, search, slider, sound, theme, visit };
+const questions = { axe, compare, keyboard, lost, offline, overflow, search, slider, sound, theme, visit };
 const require = createRequire(join(process.env.BOOK_WEB_MODULES, "from-here.js"));
 const { chromium } = require("playwright-core");
 

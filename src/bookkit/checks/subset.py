@@ -12,8 +12,8 @@ CALLOUTS = ("callout-note", "callout-tip", "callout-warning", "callout-important
 WHEN = ("content-visible", "content-hidden")
 CLASSES: Mapping[str, frozenset[str]] = {
     "Div": frozenset({
-        "goals", "bridge", "from-ml", "from-api", "predict", "answer", "pitfalls", "audio", "slider-figure",
-        "card", "how", "aside", "first-book", "wide", CAPTION, *CALLOUTS, *WHEN,
+        "goals", "bridge", "from-ml", "from-api", "predict", "answer", "pitfalls", "audio", "compare",
+        "slider-figure", "card", "how", "aside", "first-book", "wide", CAPTION, *CALLOUTS, *WHEN,
     }),
     "Span": frozenset({
         "computed", "measured", "reported", "value", "term", "spread", "smallcaps", "nb", *WHEN,

@@ -14,6 +14,7 @@ from bookkit.manuscript import Finding
 POLICY = (
     "default-src 'self'",
     "script-src 'self' 'wasm-unsafe-eval'",
+    "media-src 'self' blob:",
     "object-src 'none'",
     "base-uri 'none'",
 )

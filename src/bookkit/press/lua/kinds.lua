@@ -46,7 +46,7 @@ end
 local conditional = " content-visible content-hidden "
 kinds.known = {
   Div = {
-    classes = set("goals bridge from-ml from-api predict pitfalls answer audio slider-figure card how aside first-book " ..
+    classes = set("goals bridge from-ml from-api predict pitfalls answer audio compare slider-figure card how aside first-book " ..
       "callout-note callout-tip callout-warning callout-important callout-caution cell cell-output cell-output-display " ..
       "cell-output-stdout cell-output-stderr cell-output-error wide pagebreak" .. conditional),
     attributes = set("level minutes src picture alt title seconds collapse icon appearance layout-ncol fig-alt " ..
