@@ -10,7 +10,10 @@ import pytest
 
 from gates.browser import Browser
 
-POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; media-src 'self' blob:; object-src 'none'; base-uri 'none'"
+POLICY = (
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; media-src 'self' blob:; "
+    "object-src 'none'; base-uri 'none'"
+)
 PAGE_LIMIT_BYTES = 300_000
 PACKED = {".woff2", ".png", ".jpg", ".jpeg", ".webp", ".avif", ".gz"}
 VIEWS = [
