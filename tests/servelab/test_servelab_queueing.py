@@ -2,7 +2,8 @@
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -203,24 +204,33 @@ def test_littles_law_holds_for_any_service_and_any_limit() -> None:
 # ---------------------------------------------------------------- the fast way and the plain way
 
 
-LIMITS = st.sampled_from(["none", "capacity", "patience"])
+class Case(NamedTuple):
+    """Customers before servers, all of whom are served, or some are turned away, or some give up."""
+
+    arrivals: Floats
+    services: Floats
+    servers: int
+    limit: str
+    capacity: int | None
+    patience: Floats | None
+
+
+@st.composite
+def cases(draw: st.DrawFn, servers: int, most: int, services: Sequence[Distribution]) -> Case:
+    """Up to `servers` servers and `most` customers."""
+    seed, pool = draw(st.integers(0, 1000)), draw(st.integers(1, servers))
+    load, limit = draw(st.floats(0.2, 2.0)), draw(st.sampled_from(["none", "capacity", "patience"]))
+    count = draw(st.integers(2, most))
+    arrivals, times = customers(seed, load, pool, draw(st.sampled_from(services)), count)
+    capacity = pool + seed % 5 if limit == "capacity" else None
+    patience = np.random.default_rng(seed).exponential(1.0, count) if limit == "patience" else None
+    return Case(arrivals, times, pool, limit, capacity, patience)
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    seed=st.integers(0, 1000),
-    servers=st.integers(1, 9),
-    load=st.floats(0.2, 2.0),
-    limit=LIMITS,
-    size=st.integers(1, 6_000),
-    service=st.sampled_from([Exponential(1.0), Constant(1.0), LogNormal.of_mean(1.0, 4.0)]),
-)
-def test_blocks_side_by_side_are_the_plain_loop_to_the_last_bit(
-    seed: int, servers: int, load: float, limit: str, size: int, service: Distribution
-) -> None:
-    arrivals, services = customers(seed, load, servers, service, size)
-    capacity = servers + seed % 5 if limit == "capacity" else None
-    patience = np.random.default_rng(seed).exponential(1.0, size) if limit == "patience" else None
+@given(case=cases(9, 6_000, (Exponential(1.0), Constant(1.0), LogNormal.of_mean(1.0, 4.0))))
+def test_blocks_side_by_side_are_the_plain_loop_to_the_last_bit(case: Case) -> None:
+    arrivals, services, servers, limit, capacity, patience = case
     run = queuesim.fifo(arrivals, services, servers, capacity=capacity, patience_s=patience)
     plain = queuesim._one_by_one(
         arrivals, services, servers, [float(arrivals[0])] * (capacity or servers), capacity, patience
@@ -231,22 +241,12 @@ def test_blocks_side_by_side_are_the_plain_loop_to_the_last_bit(
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    seed=st.integers(0, 1000),
-    servers=st.integers(1, 6),
-    load=st.floats(0.2, 2.0),
-    limit=LIMITS,
-    size=st.integers(2, 3000),
-)
-def test_all_who_enter_leave_or_are_counted_lost(
-    seed: int, servers: int, load: float, limit: str, size: int
-) -> None:
-    arrivals, services = customers(seed, load, servers, Exponential(1.0), size)
-    capacity = servers + seed % 5 if limit == "capacity" else None
-    patience = np.random.default_rng(seed).exponential(1.0, size) if limit == "patience" else None
+@given(case=cases(6, 3_000, (Exponential(1.0),)))
+def test_all_who_enter_leave_or_are_counted_lost(case: Case) -> None:
+    arrivals, services, servers, limit, capacity, patience = case
     run = queuesim.fifo(arrivals, services, servers, capacity=capacity, patience_s=patience)
-    assert run.start_s.size == size
-    assert int(run.lost.sum()) + run.sojourn_s.size == size
+    assert run.start_s.size == arrivals.size
+    assert int(run.lost.sum()) + run.sojourn_s.size == arrivals.size
     assert (run.wait_s >= 0).all()
     assert run.in_system(1e12) == 0
     begins, ends = np.sort(run.start_s[~run.lost]), np.sort((run.start_s + run.service_s)[~run.lost])

@@ -12,6 +12,7 @@ from bookkit.tracker.actions import update
 from bookkit.tracker.approvals import Approval, record_approval
 from bookkit.tracker.evidence import read_book
 from bookkit.tracker.history import append, snapshot
+from checks.small import BIB, FACTS
 
 ROOT = Path(__file__).resolve().parents[2]
 REVIEWER = "Test Reviewer"
@@ -118,18 +119,7 @@ chapters: [01-first, 02-second]
 - A stream waits for its slowest frame [@one, sec. 2].
 - It waits less when frames are short [@one].
 """
-BIB = "@misc{one,\n author={{Org}},\n title={One},\n year={2020},\n url={https://example.org/one}\n}\n"
 LEDGER = "one:\n  for: the wait\n  where: page 1\n  read: 2026-01-02\n  copy_date: 2026-01-01\n  note: none\n"
-FACTS = """\
-limit:
-  value: 3
-  unit: s
-  source: one
-  where: page 1
-  as_of: 2020
-  checked: 2026-01-02
-  recheck: 2027-01-02
-"""
 
 
 def chapter() -> str:

@@ -35,15 +35,6 @@ return function(edition)
     return word .. " " .. counted[word]
   end
 
-  -- `**Finding.** How to read it.` -> the finding, the rest.
-  local function finding(inlines)
-    local rest = pandoc.Inlines(inlines)
-    if #rest == 0 or rest[1].t ~= "Strong" then return nil, rest end
-    local words = rest:remove(1).content
-    while #rest > 0 and (rest[1].t == "Space" or rest[1].t == "SoftBreak") do rest:remove(1) end
-    return words, rest
-  end
-
   local function enclosed(open, inlines, close)
     local out = pandoc.Inlines { rawi(open) }
     out:extend(inlines)
@@ -60,7 +51,7 @@ return function(edition)
 
   -- A figure, its finding as a short headline above the picture.
   local function figure(float, body, words)
-    local headline, how = finding(words)
+    local headline, how = kinds.finding(words)
     local class = pictures.is_wide(float) and "out-wide" or "side-cap"
     local out = pandoc.Blocks {}
     if headline then out:insert(enclosed('<p class="finding label">', headline, "</p>")) end

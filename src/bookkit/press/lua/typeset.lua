@@ -26,14 +26,6 @@ local function call(name, arguments, ...)
   return out
 end
 
-local function finding(inlines)
-  local rest = pandoc.Inlines(inlines)
-  if #rest == 0 or rest[1].t ~= "Strong" then return pandoc.Inlines {}, rest end
-  local words = rest:remove(1).content
-  while #rest > 0 and (rest[1].t == "Space" or rest[1].t == "SoftBreak") do rest:remove(1) end
-  return words, rest
-end
-
 local formulas = {}
 
 -- The body of a formula, `$ … $`, in Typst's own mathematics.
@@ -117,7 +109,8 @@ local function float(div)
     body = inside(body)
   end
   if kind == "sub" then return call("panel-figure", common, body, line(words)), false end
-  local headline, how = finding(words)
+  local headline, how = kinds.finding(words)
+  headline = headline or pandoc.Inlines {}
   if kind == "tbl" then return call("tbl", common, line(headline), body, line(how)), false end
   if pictures.is_wide(div) then common = common .. ", wide-figure: true" end
   if div.attributes.placed then common = common .. ", placed: true" end
