@@ -19,6 +19,7 @@ from labs.serving.batcher import Batcher
 from labs import batching
 from servelab import batching as simulator
 from servelab import queuesim
+from servelab.book import result
 
 Found = TypeVar("Found")
 STEPS_S = simulator.linear_step_s(0.0011, 0.001, 16)
@@ -243,6 +244,12 @@ def test_processor_time_is_that_of_the_group(tmp_path: Path) -> None:
     assert load.group_cpu_s(10, tmp_path) == pytest.approx(100 / os.sysconf("SC_CLK_TCK"))
 
 
+def test_processor_time_of_the_machine_leaves_out_what_was_idle(tmp_path: Path) -> None:
+    stat = tmp_path / "stat"
+    stat.write_text("cpu  10 20 30 4000 500 6 7 8 0 0\ncpu0 1 2 3 4 5 6 7 8 0 0\n")
+    assert load.machine_cpu_s(stat) == pytest.approx(81 / os.sysconf("SC_CLK_TCK"))
+
+
 def test_an_answer_to_another_clip_is_noticed() -> None:
     sent = [
         load.Sent(0, 0, 0, {"speech": 0.2}),
@@ -262,13 +269,14 @@ def seen(latency_s: Sequence[float | None], batch: int = 2, step_ms: float = 6.0
         [at, at + 0.001] + ([at + took, batch, step_ms] if took is not None else [at + 1])
         for at, took in zip(due, latency_s, strict=True)
     ]
-    return {"cpu_s": 0.004 * len(latency_s), "wrong": 0, "sent": sent}
+    return {"cpu_s": 0.004 * len(latency_s), "others_share": 0.03, "wrong": 0, "sent": sent}
 
 
 def test_a_point_counts_failed_and_late_requests() -> None:
     found = batching.point(seen([0.02] * 80 + [0.5] * 10 + [None] * 10))
     assert found["offered_per_s"] == pytest.approx(100)
     assert found["throughput_per_s"] == pytest.approx(80)
+    assert found["served_per_s"] == pytest.approx(90 / 1.4)
     assert found["in_time"] == pytest.approx(80)
     assert found["failed"] == pytest.approx(10)
     assert found["p50_ms"] == pytest.approx(20)
@@ -277,6 +285,7 @@ def test_a_point_counts_failed_and_late_requests() -> None:
     assert found["model_ms"] == pytest.approx(3)
     assert found["server_ms"] == pytest.approx(4)
     assert found["client_late_p99_ms"] == pytest.approx(1)
+    assert found["others_cpu"] == pytest.approx(3)
     assert set(found) == set(batching.UNITS)
 
 
@@ -366,3 +375,30 @@ def test_the_record_is_whole_and_of_the_schema(monkeypatch: pytest.MonkeyPatch) 
             "values": outcome.values,
         }
     )
+
+
+# ---------------------------------------------------------------- the record
+
+
+def measured(key: str) -> float:
+    return result("batching")[key].value
+
+
+@pytest.mark.parametrize("per_s", [300, 400, 500, 600, 700, 800])
+def test_what_was_measured_is_what_the_simulator_predicts(per_s: int) -> None:
+    """The batcher on the same arrivals, with the measured step times and, for each request of a step, what
+    the interface takes from the same core: all processor time of the servers less the model's."""
+    recorded = [measured(f"model.step_{size}_ms") for size in batching.SIZES]
+    steps_ms = np.interp(np.arange(1, batching.SIZE + 1), batching.SIZES, recorded)
+    interface_ms = measured("batcher-700.server_ms") - measured("batcher-700.model_ms")
+    steps_s = (steps_ms + interface_ms * np.arange(1, batching.SIZE + 1)) / 1000
+    p50_ms, size = [], []
+    for number in range(batching.PASSES):
+        phase = batching.phase(per_s, number)
+        due = queuesim.poisson_times_s(np.random.default_rng(phase["seed"]), per_s, phase["requests"])
+        predicted = simulator.simulate(due, steps_s, batching.WAIT_MS / 1000)
+        p50_ms.append(1000 * float(np.median(predicted.delay_s)))
+        size.append(float(predicted.size.mean()))
+    assert measured(f"batcher-{per_s}.p50_ms") == pytest.approx(np.median(p50_ms), rel=0.2)
+    assert measured(f"batcher-{per_s}.batch_mean") == pytest.approx(np.median(size), rel=0.1)
+    assert measured("batcher-1000.served_per_s") == pytest.approx(simulator.capacity_per_s(steps_s), rel=0.05)
