@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ WARM_UP = ((1, 64), (4, 16), (1_000, 1), (16, 150))
 needs, because an event loop that is busy with old connections lets a new one wait for seconds. Those after
 them are as many as it takes until Python has once collected all that a server has imported: in LitServe that
 is hundreds of thousands of objects, and a pause that would fall into whichever load is being offered."""
+OTHERS_SHARE, TRIES = 0.1, 5
+"""A load is offered again while the rest of the machine uses more than this share of a core."""
 SPEECH_TOLERANCE = 1e-4
 """How far a probability may be from that of the same clip alone: sums in another order differ a little."""
 GOOD, BAD_BODY = 8, b"\0" * 1_000
@@ -93,6 +96,15 @@ def machine_cpu_s(stat: Path = Path("/proc/stat")) -> float:
     return sum(map(int, (user, nice, system, *others))) / os.sysconf("SC_CLK_TCK")
 
 
+async def undisturbed(once: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+    """What `once` gives while nobody else uses more than `OTHERS_SHARE` of a core, called up to `TRIES`
+    times; else what it gave when others used least. What it says of the server does not decide."""
+    tries: list[dict[str, Any]] = []
+    while not tries or (len(tries) < TRIES and tries[-1]["others_share"] > OTHERS_SHARE):
+        tries.append(await once())
+    return min(tries, key=lambda one: one["others_share"])
+
+
 async def work(task: Mapping[str, Any]) -> dict[str, Any]:
     """All that `task` asks for, in order, after a warm-up."""
     import aiohttp
@@ -124,33 +136,28 @@ async def work(task: Mapping[str, Any]) -> dict[str, Any]:
             for _ in range(times):
                 await asyncio.gather(*(ask(number) for number in range(together)))
 
-        phases = []
-        for phase in task["phases"]:
+        async def once(phase: Mapping[str, Any]) -> dict[str, Any]:
             gc.collect()
             due = queuesim.poisson_times_s(
                 np.random.default_rng(phase["seed"]), phase["per_s"], phase["requests"]
             )
-            begun, machine, server, client = (
-                time.perf_counter(),
-                machine_cpu_s(),
-                group_cpu_s(task["group"]),
-                time.process_time(),
-            )
+            begun, machine = time.perf_counter(), machine_cpu_s()
+            server, client = group_cpu_s(task["group"]), time.process_time()
             sent = await offer(due.tolist(), ask)
             cpu_s = group_cpu_s(task["group"]) - server
             others_s = machine_cpu_s() - machine - cpu_s - (time.process_time() - client)
-            phases.append(
-                {
-                    "cpu_s": cpu_s,
-                    "others_share": max(others_s, 0.0) / (time.perf_counter() - begun),
-                    "wrong": wrong_answers(sent, expected),
-                    "sent": [
-                        [one.due_s, one.sent_s, one.done_s]
-                        + ([one.reply["batch"], one.reply["model_ms"]] if one.reply else [])
-                        for one in sent
-                    ],
-                }
-            )
+            return {
+                "cpu_s": cpu_s,
+                "others_share": max(others_s, 0.0) / (time.perf_counter() - begun),
+                "wrong": wrong_answers(sent, expected),
+                "sent": [
+                    [one.due_s, one.sent_s, one.done_s]
+                    + ([one.reply["batch"], one.reply["model_ms"]] if one.reply else [])
+                    for one in sent
+                ],
+            }
+
+        phases = [await undisturbed(partial(once, phase)) for phase in task["phases"]]
         failed = 0
         for _ in range(task["bad_rounds"]):
             found = await asyncio.gather(*(ask(number) for number in range(GOOD)), post(BAD_BODY))

@@ -250,6 +250,22 @@ def test_processor_time_of_the_machine_leaves_out_what_was_idle(tmp_path: Path) 
     assert load.machine_cpu_s(stat) == pytest.approx(81 / os.sysconf("SC_CLK_TCK"))
 
 
+@pytest.mark.parametrize(
+    ("shares", "kept", "calls"),
+    [([0.02, 0.5], 0.02, 1), ([0.6, 0.3, 0.01, 0.5], 0.01, 3), ([0.9, 0.4, 0.7, 0.8, 0.6, 0.0], 0.4, 5)],
+)
+def test_a_load_is_offered_again_while_others_use_the_machine(
+    shares: list[float], kept: float, calls: int
+) -> None:
+    left = iter(shares)
+
+    async def once() -> dict[str, Any]:
+        return {"others_share": next(left)}
+
+    assert asyncio.run(load.undisturbed(once)) == {"others_share": kept}
+    assert len(list(left)) == len(shares) - calls
+
+
 def test_an_answer_to_another_clip_is_noticed() -> None:
     sent = [
         load.Sent(0, 0, 0, {"speech": 0.2}),
