@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookkit.manuscript import ManuscriptError, Project, load
+from bookkit.manuscript.cells import NARROW
 from bookkit.press.execute import key, outputs, steps
 from bookkit.press.modules import used_files
 from bookkit.press.weave import clean_svg, div, fence, quoted, weave
@@ -70,6 +71,21 @@ def test_values_are_words_with_their_number(tmp_path: Path) -> None:
     assert (
         '[\\*a\\* \\[c\\]]{.value n="1-1"}, [4]{.value n="1-2"}, [[1 B]{.computed}]{.value n="1-3"}.' in text
     )
+
+
+def test_the_form_for_phones_stands_beside_its_plot(tmp_path: Path) -> None:
+    forms = {"image/svg+xml": "<svg>a</svg>", NARROW: "<svg>b</svg>"}
+    show = f"display({forms}, raw=True)"
+    plain = "display({'image/svg+xml': '<svg>a</svg>'}, raw=True)"
+    text = woven(
+        tmp_path, "".join(f"```{{python}}\n#| fig-alt: words\n{code}\n```\n\n" for code in (show, plain))
+    )
+    both, alone = re.findall(r"!\[\]\(/(.*?)\.svg\)", text)
+    assert (
+        (tmp_path / f"{both}.svg").read_text() == (tmp_path / f"{alone}.svg").read_text() == "<svg>a</svg>\n"
+    )
+    assert (tmp_path / f"{both}-narrow.svg").read_text() == "<svg>b</svg>\n"
+    assert not (tmp_path / f"{alone}-narrow.svg").exists()
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,11 @@ def test_a_narrow_cut_of_a_drawing_is_for_phones(bench: Bench) -> None:
     cut = '<source media="(max-width: 40rem)" srcset="w-narrow-light.svg" width="40" height="20">'
     assert f'<picture>{cut}<img class="light" src="w-light.svg" alt="A line." width="80"' in page
     assert "narrow" not in bench.write(source, "typst")
+    (bench.root / "plot.svg").write_text(WAVE)
+    (bench.root / "plot-narrow.svg").write_text(WAVE.replace('"80"', '"40"'))
+    assert 'srcset="plot-narrow.svg"' in bench.write(
+        '![](/plot.svg){.dark-content fig-alt="A line."}', "html"
+    )
 
 
 # name of a construct: what the EPUB holds of it

@@ -10,8 +10,9 @@ import pytest
 from lxml import html as markup
 
 from bookkit.manuscript import ManuscriptError, load
+from bookkit.manuscript.cells import NARROW
 from bookkit.press import status
-from bookkit.press.analysis import NARROW, told
+from bookkit.press.analysis import told
 from bookkit.press.html import facts_checked
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="100" height="50"></svg>'

@@ -56,8 +56,14 @@ class Palette:
         return (self.accent, self.ink, self.computed, self.measured, self.ink2, self.reported)
 
 
+SVG = "image/svg+xml"
+NARROW = "application/vnd.bookkit.narrow+svg"
+"""The same drawing for a phone; what does not know this kind shows the other."""
+
 PHONE_WIDTH_IN = 4.8
-"""Width at which the lettering of a plot is still read on a phone's page."""
+"""The text column of a phone, 346 px: lettering keeps the size that it has on the wide page."""
+STACKED = 0.8
+"""Height of a panel below another, as a share of its height beside it."""
 
 PALETTES: dict[Mode, Palette] = {
     "light": Palette(
@@ -171,26 +177,35 @@ def render(draw: Callable[[Palette], Figure], mode: Mode) -> str:
 
 
 def renderings(draw: Callable[[Palette], Figure]) -> list[tuple[str, str]]:
-    """The SVG of `draw` in each mode, light first: at its own width, and at PHONE_WIDTH_IN."""
+    """The SVG of `draw` in each mode, light first: as it is drawn, and as a phone has room for."""
+    return [(render(draw, mode), render(lambda palette: _narrowed(draw(palette)), mode)) for mode in PALETTES]
 
-    def narrowed(palette: Palette) -> Figure:
-        figure = draw(palette)
-        figure.set_figwidth(PHONE_WIDTH_IN)
-        return figure
 
-    return [(render(draw, mode), render(narrowed, mode)) for mode in PALETTES]
+def _narrowed(figure: Figure) -> Figure:
+    """`figure` at PHONE_WIDTH_IN, with panels that stood side by side one below another."""
+    height = figure.get_figheight()
+    specs = [(axes, axes.get_subplotspec()) for axes in figure.axes]
+    panels = [axes for axes, spec in specs if spec and spec.get_gridspec().nrows == 1]
+    if len(panels) > 1:
+        grid = figure.add_gridspec(len(panels), 1)
+        for row, axes in enumerate(panels):
+            axes.set_subplotspec(grid[row])
+            axes.tick_params(labelleft=True)
+        height *= STACKED * len(panels)
+    figure.set_size_inches(PHONE_WIDTH_IN, height)
+    return figure
 
 
 def draw_both(draw: Callable[[Palette], Figure]) -> None:
     """Show `draw`'s figure twice in a notebook cell: light, then dark, for `renderings: [light, dark]`.
 
-    `draw` gets the palette and returns a matplotlib figure. It runs twice: random numbers belong outside
-    it.
+    `draw` gets the palette and returns a matplotlib figure. It runs several times: random numbers belong
+    outside it. The web edition takes the form for phones from beside each.
     """
     from IPython.display import display
 
-    for mode in PALETTES:
-        display({"image/svg+xml": render(draw, mode)}, raw=True)  # type: ignore[no-untyped-call]
+    for wide, narrow in renderings(draw):
+        display({SVG: wide, NARROW: narrow}, raw=True)  # type: ignore[no-untyped-call]
 
 
 def label(axes: Axes, x: float, y: float, text: str, color: str, *, dx: float = 6.0, dy: float = 4.0) -> None:

@@ -39,6 +39,26 @@ def test_a_cell_shows_light_and_then_dark(capsys: pytest.CaptureFixture[str]) ->
     assert shown.index(plots.PALETTES["light"].accent) < shown.index(plots.PALETTES["dark"].accent)
 
 
+def test_a_phone_gets_panels_one_below_another() -> None:
+    def draw_panels(palette: Palette) -> Figure:
+        figure, axes = plt.subplots(1, 2, figsize=(plots.TEXT_WIDTH_IN, 3), sharey=True)
+        for axis in axes:
+            axis.plot([1, 2], [1, 2], color=palette.accent)
+        return figure
+
+    light, dark = plots.renderings(draw_panels)
+    assert plots.PALETTES["light"].accent in light[1]
+    assert plots.PALETTES["dark"].accent in dark[1]
+    assert 'width="590.4" height="216"' in light[0]
+    assert 'width="345.6" height="345.6"' in light[1]
+    for (wide, narrow), mode in zip((light, dark), plots.PALETTES, strict=True):
+        assert wide == plots.render(draw_panels, mode)
+        assert narrow.count('<g id="text_') > wide.count('<g id="text_'), (
+            "the lower panel has its own numbers"
+        )
+    assert 'width="345.6" height="144"' in plots.renderings(draw)[0][1]
+
+
 def test_the_style_ends_with_its_context() -> None:
     before = mpl.rcParams["font.size"]
     with plots.style("dark"):

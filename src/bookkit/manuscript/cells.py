@@ -9,6 +9,9 @@ from bookkit.manuscript.errors import Finding, ManuscriptError
 from bookkit.manuscript.files import yaml_mapping
 from bookkit.manuscript.source import Cell
 
+NARROW = "application/vnd.bookkit.narrow+svg"
+"""The kind of a plot's form for phones (`servelab.plots.NARROW`), shown beside the plot itself."""
+
 
 def _text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())

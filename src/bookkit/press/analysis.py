@@ -14,13 +14,13 @@ from typing import Any
 import nbformat
 
 from bookkit.manuscript import Finding, ManuscriptError
+from bookkit.manuscript.cells import NARROW
 
 FOLDER = "notebooks"
 AT_ONCE = 2
 PARAMETERS = ("as_of", "tracker", "history", "book")
 KINDS = ("light", "dark")
 SVG = "image/svg+xml"
-NARROW = "application/vnd.bookkit.narrow+svg"
 ESCAPED = re.compile(r"[\\\[\]*_`<]")
 """Characters of an alt text that Markdown would take for its own."""
 

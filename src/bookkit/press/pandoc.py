@@ -110,7 +110,7 @@ class Pandoc:
         chapters = list(parsed)
         names = {str(image["src"]) for one in chapters for image in one.labels["images"]}
         names |= {str(src) for one in chapters for src in one.labels["audio"]}
-        narrow = {re.sub(r"-(light|dark)\.svg$", r"-narrow-\1.svg", name) for name in names}
+        narrow = {re.sub(r"(-(?:light|dark))?\.svg$", r"-narrow\1.svg", name) for name in names}
         names |= {name for name in narrow if (self.project.root / name).is_file()}
         return [(name, file_digest(self.project.root / name)) for name in sorted(names)]
 

@@ -23,7 +23,7 @@ from bookkit.manuscript import (
     Project,
     Shortcode,
 )
-from bookkit.manuscript.cells import DEFAULTS
+from bookkit.manuscript.cells import DEFAULTS, NARROW
 from bookkit.press.execute import Outputs
 from bookkit.press.files import write_if_new
 from bookkit.press.kernel import ANSI
@@ -108,7 +108,8 @@ class _Weaver:
         data = output.get("data", {})
         for mime, suffix in SUFFIX.items():
             if mime in data:
-                return "image", self.image(cell, options, _joined(data[mime]), suffix)
+                narrow = clean_svg(_joined(data.get(NARROW, ""))).encode()
+                return "image", self.image(cell, options, _joined(data[mime]), suffix, narrow)
         if "text/markdown" in data:
             return "markdown", _joined(data["text/markdown"])
         if "text/html" in data:
@@ -117,15 +118,17 @@ class _Weaver:
         text = _joined(data.get("text/plain", ""))
         return "text", "" if not text or PLOT_NOISE.match(text) else _result("display", text)
 
-    def image(self, cell: Cell, options: Mapping[str, Any], value: str, suffix: str) -> str:
+    def image(self, cell: Cell, options: Mapping[str, Any], value: str, suffix: str, narrow: bytes) -> str:
         if not options.get("fig-alt"):
             raise _fault(
                 cell, "alt", "draws a figure without alt text", "Add `#| fig-alt:` with what it shows."
             )
         data = clean_svg(value).encode() if suffix == ".svg" else base64.b64decode(value)
-        name = hashlib.sha256(data).hexdigest()[:16] + suffix
-        write_if_new(self.project.root / FIGURES / name, data)
-        return f"![](/{FIGURES}/{name}){{fig-alt={quoted(options['fig-alt'])}}}"
+        name = hashlib.sha256(data + narrow).hexdigest()[:16]
+        write_if_new(self.project.root / FIGURES / (name + suffix), data)
+        if narrow.strip():
+            write_if_new(self.project.root / FIGURES / f"{name}-narrow.svg", narrow)
+        return f"![](/{FIGURES}/{name}{suffix}){{fig-alt={quoted(options['fig-alt'])}}}"
 
     def value(self, inline: Inline) -> str:
         self.values += 1

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bookkit.manuscript.cells import NARROW
 from servelab.book import table
 
 SVG = "image/svg+xml"
-NARROW = "application/vnd.bookkit.narrow+svg"
-"""The same plot for a phone; a notebook's own viewer does not know this kind and shows the other."""
 
 
 def say(text: str) -> None:

@@ -49,12 +49,13 @@ function pictures.size(path)
   return nil
 end
 
--- The cut for phones that stands beside a drawing, x-narrow-light.svg for x-light.svg; nil when there is none.
+-- The form for phones that stands beside a drawing, x-narrow-light.svg for x-light.svg, or beside a cell's plot,
+-- x-narrow.svg for x.svg; nil when there is none.
 function pictures.narrow(path)
-  local stem, tone = path:match("^(.*)%-(%l+)%.svg$")
-  if tone ~= "light" and tone ~= "dark" then return nil end
-  local cut = ("%s-narrow-%s.svg"):format(stem, tone)
-  return pictures.size(cut) and cut or nil
+  local stem, tone = path:match("^(.*)(%-%l+)%.svg$")
+  if tone ~= "-light" and tone ~= "-dark" then stem, tone = path:match("^(.*)%.svg$"), "" end
+  local narrow = stem and ("%s-narrow%s.svg"):format(stem, tone)
+  return narrow and pictures.size(narrow) and narrow or nil
 end
 
 function pictures.is_wide(float)
