@@ -45,8 +45,8 @@ def test_digits_survive_loss_doubling_and_disorder(page: dict[str, Any]) -> None
 def test_copies_square_single_losses_and_not_bursts(page: dict[str, Any]) -> None:
     missing = page["missing"]
     assert page["wire"] == 40 + 60 + 2 * (60 + 4) + 1 == 229
-    assert missing[None, 1] == pytest.approx(missing[None, 0] ** 2, abs=0.001)
-    assert missing[3, 1] > missing[3, 0] / 2
+    assert missing["single", 1] == pytest.approx(missing["single", 0] ** 2, abs=0.001)
+    assert missing["bursts", 1] > missing["bursts", 0] / 2
 
 
 # ---------------------------------------------------------------- what the simulation says

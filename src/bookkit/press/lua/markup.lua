@@ -73,7 +73,8 @@ return function(edition)
     for _, block in ipairs(body) do
       if block.t == "Table" then out:extend(markup.table(block, label)) else out:insert(block) end
     end
-    return markup.element('figure class="table"', out, float.identifier)
+    local class = pictures.is_wide(float) and "table out-wide" or "table"
+    return markup.element(('figure class="%s"'):format(class), out, float.identifier)
   end
 
   -- A listing outside a cell.
