@@ -27,7 +27,7 @@ STAGES = (
     ("frames", "one a stream", 3, "sound that is not yet a chunk"),
     ("ready chunks", "one a worker", 6, "the queue that this chapter is about"),
     ("batch", "one a worker", 2, "chunks that share the running step"),
-    ("partial results", "one a stream", 2, "words that may still be taken back"),
+    ("interim results", "one a stream", 2, "words that may still be taken back"),
     ("reply", "one a stream", 4, "words written, not yet spoken"),
     ("playout", "one a stream", 3, "sound spoken, not yet heard"),
 )

@@ -2,8 +2,9 @@
 
 Every stream hands in one chunk each period, at its own phase. The accelerator works in steps: it takes up to
 `max_batch` waiting chunks, and a step takes a fixed time and a little more for each chunk. A live source
-cannot be slowed down, so that a full queue leaves four honest answers: let the delay grow, drop chunks, use a
-cheaper model, or turn streams away.
+cannot be slowed down, so that a full queue leaves four honest answers: let the delay grow, drop chunks,
+merge a chunk with the one of its stream that waits already, or refuse streams. A fifth, a cheaper model for
+some streams, is a matter of how much work each chunk is.
 
 Times are in ms. Arrays have the shape (chunks,), sorted by arrival.
 """
@@ -28,7 +29,8 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 Order = Literal["fifo", "edf"]
-Policy = Literal["block", "drop newest", "drop oldest", "degrade", "reject"]
+Policy = Literal["block", "drop newest", "drop oldest", "merge", "reject"]
+LIMITED = ("drop newest", "drop oldest", "reject")
 
 
 # ---------------------------------------------------------------- load
@@ -129,7 +131,7 @@ class Accelerator:
         """The step that sustains itself in ms: what arrives while it runs fills the next one.
 
         With N streams a step of length s collects N s / c chunks and takes o + p N s / c, so that
-        s = o / (1 - N p / c), and at least a step of one chunk. This hyperbola is the knee: a chunk waits
+        s = o / (1 - N p / c), and at least a step of one chunk. On this hyperbola a chunk waits
         for the rest of a running step and then for its own, so that its delay lies between s and 2 s, on
         average 1.5 s; clumped phases add a few percent. Infinite at or over the limit; holds while a step's
         chunks fit into `max_batch`.
@@ -142,12 +144,11 @@ class Accelerator:
 
 @dataclass(frozen=True)
 class Served:
-    """What became of each chunk: when its result was there, infinite where there never was one, and which
-    results came from the cheaper model."""
+    """What became of each chunk: when a result that covers it was there, infinite where there never was
+    one."""
 
     chunks: Chunks
     done_ms: Floats
-    degraded: Flags
 
     @property
     def delay_ms(self) -> Floats:
@@ -165,12 +166,17 @@ class Served:
         in_time: Flags = self.done_ms <= self.chunks.deadline_ms + 1e-9
         return in_time
 
-    def goodput(self, degraded_value: float = 1.0) -> float:
-        """Share of the offered chunks, 0 to 1, whose result came in time, one from the cheaper model
-        counting `degraded_value` (0 to 1): what a late, dropped or poor answer is worth decides the
-        policy."""
-        share("degraded_value", degraded_value)
-        return float((self.on_time * np.where(self.degraded, degraded_value, 1.0)).mean())
+    def goodput(self) -> float:
+        """Share of the offered chunks, 0 to 1, whose result came in time."""
+        return float(self.on_time.mean())
+
+    def whole(self, least: float) -> float:
+        """Share of the offered streams, 0 to 1, at least `least` (0 to 1) of whose chunks were in time."""
+        share("least", least)
+        stream = self.chunks.stream
+        number, good = np.bincount(stream), np.bincount(stream, self.on_time)
+        offered = number > 0
+        return float((good[offered] >= least * number[offered] - 1e-9).mean())
 
     def percentile_ms(self, q: float) -> float:
         """The `q`-th percentile (0 to 100) of the delay over all offered chunks; one without a result counts
@@ -188,40 +194,43 @@ def serve(
     order: Order = "fifo",
     policy: Policy = "block",
     limit: int | None = None,
-    fallback: Accelerator | None = None,
+    work: npt.ArrayLike = 1.0,
     skip_late: bool = False,
 ) -> Served:
     """Run `chunks` through `accelerator`, which starts a step whenever it is free and something waits.
 
     `order` takes the longest waiting first (fifo) or the earliest deadline (edf); a running step is never
-    interrupted. `skip_late` passes over a chunk whose deadline cannot be met any more.
+    interrupted. `skip_late` leaves out a chunk whose deadline cannot be met any more. `work` is what each
+    chunk takes, 1 being the accelerator's `per_chunk_ms`: one number, or one a chunk.
 
-    `policy` says what happens when `limit` chunks wait already: nothing (`block`: the queue is the client's
-    and grows there), refuse the new chunk (`drop newest`), discard the one at the head (`drop oldest`), or
-    work in steps of `fallback`, a cheaper model (`degrade`). `reject` never lets in more than `limit`
-    streams. Raises `ValueError` naming what is missing.
+    `policy` says what happens to a new chunk. `block`: it waits, however long the queue is. `drop newest`
+    and `drop oldest`: where `limit` wait already, it is refused, or the one at the head is discarded.
+    `merge`: it joins the chunk of its stream that waits already, and one update with the work of the newest
+    covers both; the update keeps its place in the queue. `reject`: never more than `limit` streams are let
+    in. Raises `ValueError` naming what is missing.
     """
     if order not in ("fifo", "edf"):
         raise ValueError(f"order is {order!r}: it must be 'fifo' or 'edf'")
-    if policy not in ("block", "drop newest", "drop oldest", "degrade", "reject"):
+    if policy not in ("block", "merge", *LIMITED):
         raise ValueError(
-            f"policy is {policy!r}: it must be 'block', 'drop newest', 'drop oldest', 'degrade' or 'reject'"
+            f"policy is {policy!r}: it must be 'block', 'drop newest', 'drop oldest', 'merge' or 'reject'"
         )
-    bound = math.inf
-    if policy != "block":
-        if limit is None:
-            raise ValueError(f"limit is None: the policy {policy!r} needs one of at least 1")
-        bound = count("limit", limit)
-    if (policy == "degrade") != (fallback is not None):
-        raise ValueError(f"fallback is {fallback}: the policy 'degrade' needs one and no other takes one")
+    if policy in LIMITED and limit is None:
+        raise ValueError(f"limit is None: the policy {policy!r} needs one of at least 1")
+    if policy not in LIMITED and limit is not None:
+        raise ValueError(f"limit is {limit}: the policy {policy!r} takes none")
+    if policy == "merge" and skip_late:
+        raise ValueError("skip_late is set: the policy 'merge' leaves nothing out")
+    bound = math.inf if limit is None else count("limit", limit)
 
     arrivals = chunks.arrival_ms.tolist()
     deadlines = chunks.deadline_ms.tolist()
     keys = deadlines if order == "edf" else arrivals
     streams = chunks.stream.tolist()
+    takes = vector("work", np.broadcast_to(np.asarray(work, dtype=np.float64), (len(arrivals),))).tolist()
     done = [math.inf] * len(arrivals)
-    degraded = [False] * len(arrivals)
     queue: list[tuple[float, int]] = []
+    waiting: dict[int, list[int]] = {}  # for merging: the chunks of a stream that its next update covers
     now, coming = 0.0, 0
     while coming < len(arrivals) or queue:
         if not queue:
@@ -232,23 +241,28 @@ def serve(
                 welcome = policy == "drop oldest"
                 if welcome:
                     heapq.heappop(queue)
+            if policy == "merge":
+                covered = waiting.setdefault(streams[coming], [])
+                covered.append(coming)
+                welcome = len(covered) == 1
             if welcome:
                 heapq.heappush(queue, (keys[coming], coming))
             coming += 1
-        device = accelerator
-        if fallback is not None and len(queue) > bound:
-            device = fallback
-        batch: list[int] = []
-        while queue and len(batch) < device.max_batch:
-            chunk = heapq.heappop(queue)[1]
-            if not (skip_late and now + device.step_ms(len(batch) + 1) > deadlines[chunk] + 1e-9):
-                batch.append(chunk)
+        batch: list[list[int]] = []
+        step = accelerator.overhead_ms
+        while queue and len(batch) < accelerator.max_batch:
+            first = heapq.heappop(queue)[1]
+            covers = waiting.pop(streams[first]) if policy == "merge" else [first]
+            longer = step + accelerator.per_chunk_ms * takes[covers[-1]]
+            if not (skip_late and now + longer > deadlines[first] + 1e-9):
+                batch.append(covers)
+                step = longer
         if batch:
-            now += device.step_ms(len(batch))
-            for chunk in batch:
-                done[chunk] = now
-                degraded[chunk] = device is not accelerator
-    return Served(chunks, np.array(done), np.array(degraded))
+            now += step
+            for covers in batch:
+                for chunk in covers:
+                    done[chunk] = now
+    return Served(chunks, np.array(done))
 
 
 def serve_by_process(arrival_ms: Sequence[float], accelerator: Accelerator) -> list[float]:

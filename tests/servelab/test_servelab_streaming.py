@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from servelab import framing
+from servelab.queuesim import fifo
 from servelab.streaming import (
     Accelerator,
     Chunks,
@@ -162,24 +163,51 @@ def test_edf_meets_every_deadline_that_any_order_meets(batch: int, patience: lis
 
 def test_policies_at_twice_the_load_by_their_fluid_limits() -> None:
     """40 streams where 20 fit. Reject and skipping serve half in time; dropping keeps half too, and `drop
-    newest` makes each wait for a full queue; a fallback twice as fast serves all; blocking serves nobody in
-    time for long."""
+    newest` makes each wait for a full queue; blocking serves nobody in time for long."""
     chunks = periodic_chunks(np.random.default_rng(9), 40, 20, seconds=30, patience_ms=25)
     blocked = serve(chunks, ONE)
     rejected = serve(chunks, ONE, policy="reject", limit=19)
     newest = serve(chunks, ONE, policy="drop newest", limit=10)
     oldest = serve(chunks, ONE, policy="drop oldest", limit=10)
-    degraded = serve(chunks, ONE, policy="degrade", limit=5, fallback=Accelerator(0.0, 0.45))
     assert blocked.goodput() < 0.01
     assert blocked.lost_share == 0
     assert rejected.goodput() == pytest.approx(19 / 40, abs=0.005)
     for dropping in (newest, oldest):
         assert dropping.lost_share == pytest.approx(0.5, abs=0.005)
         assert dropping.goodput() == pytest.approx(0.5, abs=0.005)
-    assert degraded.goodput() > 0.99
-    # a share d on the cheaper model keeps up: d * 0.45 + (1 - d) * 1 = 0.5
-    assert degraded.degraded.mean() == pytest.approx(0.5 / 0.55, abs=0.02)
-    assert degraded.goodput(0.5) == pytest.approx(1 - degraded.degraded.mean() / 2, abs=0.01)
+    assert rejected.whole(0.99) == pytest.approx(19 / 40)
+
+
+def test_merging_loses_nothing_and_waits_for_every_other_stream_at_most() -> None:
+    """40 streams where 20 fit: each update covers two chunks, and no chunk waits longer than a step of every
+    stream and the running one."""
+    chunks = periodic_chunks(np.random.default_rng(9), 40, 20, seconds=30, patience_ms=25)
+    merged = serve(chunks, ONE, policy="merge")
+    assert merged.lost_share == 0
+    assert merged.delay_ms.max() <= 40 + 1
+    instants, covered = np.unique(merged.done_ms, return_counts=True)
+    assert covered.mean() == pytest.approx(2, rel=0.02)
+    for done, stream in zip(merged.done_ms[:200], chunks.stream[:200], strict=True):
+        assert set(chunks.stream[merged.done_ms == done]) == {stream}
+    assert np.diff(instants).min() >= 1 - 1e-9
+
+
+def test_below_capacity_merging_is_first_come_first_served() -> None:
+    chunks = periodic_chunks(np.random.default_rng(9), 15, 20, seconds=5)
+    np.testing.assert_array_equal(serve(chunks, ONE, policy="merge").done_ms, serve(chunks, ONE).done_ms)
+
+
+def test_work_is_what_each_chunk_takes() -> None:
+    """One at a time with uneven work against the recursion of `queuesim`; and streams on a model that takes
+    half leave room for as many more."""
+    rng = np.random.default_rng(12)
+    chunks = periodic_chunks(rng, 15, 20, seconds=10, jitter_mean_ms=3)
+    work = rng.uniform(0.2, 1.8, chunks.arrival_ms.size)
+    run = fifo(chunks.arrival_ms, work)
+    np.testing.assert_allclose(serve(chunks, ONE, work=work).done_ms, run.start_s + work)
+    more = periodic_chunks(rng, 28, 20, seconds=30, patience_ms=25)
+    assert serve(more, ONE, work=np.where(more.stream < 10, 1.0, 0.5)).whole(0.99) == 1
+    assert serve(more, ONE).whole(0.99) == 0
 
 
 LOADS = st.fixed_dictionaries(
@@ -197,7 +225,7 @@ WAYS: list[dict[str, Any]] = [
     {"policy": "drop newest", "limit": 5},
     {"policy": "drop oldest", "limit": 5},
     {"policy": "reject", "limit": 7},
-    {"policy": "degrade", "limit": 5, "fallback": Accelerator(0.0, 0.3, 2)},
+    {"policy": "merge"},
 ]
 
 
@@ -211,14 +239,13 @@ def test_what_holds_for_every_load_and_policy(
     # conservation: each chunk has one result or is counted lost
     assert served.done_ms.size == chunks.arrival_ms.size
     assert np.isfinite(served.done_ms).mean() + served.lost_share == pytest.approx(1)
-    if not way.keys() - {"order"}:
+    if way in ({}, {"order": "edf"}, {"policy": "merge"}):
         assert served.lost_share == 0
-    fastest = min(0.3 if way.get("policy") == "degrade" else math.inf, accelerator.step_ms(1))
-    assert (served.delay_ms >= fastest - 1e-9).all()
-    assert served.goodput(0.5) <= served.goodput() <= 1 - served.lost_share + 1e-12
+    assert (served.delay_ms >= accelerator.step_ms(1) - 1e-9).all()
+    assert served.whole(1.0) <= served.goodput() <= 1 - served.lost_share + 1e-12
     # the device does one thing at a time: results of one instant are one step, and steps do not overlap
     instants, sizes = np.unique(served.done_ms[np.isfinite(served.done_ms)], return_counts=True)
-    if "fallback" not in way:
+    if way != {"policy": "merge"}:
         assert (sizes <= accelerator.max_batch).all()
         steps = accelerator.overhead_ms + accelerator.per_chunk_ms * sizes[1:]
         assert (np.diff(instants) >= steps - 1e-6).all()
@@ -263,9 +290,10 @@ FEW = periodic_chunks(np.random.default_rng(0), 2, 20, seconds=0.1)
         (lambda: serve(FEW, ONE, policy="hope"), "policy is 'hope'"),  # type: ignore[arg-type]
         (lambda: serve(FEW, ONE, policy="reject"), "limit is None"),
         (lambda: serve(FEW, ONE, policy="drop newest", limit=0), "limit is 0"),
-        (lambda: serve(FEW, ONE, policy="degrade", limit=1), "fallback is None"),
-        (lambda: serve(FEW, ONE, fallback=ONE), "fallback"),
-        (lambda: serve(FEW, ONE).goodput(2), "degraded_value"),
+        (lambda: serve(FEW, ONE, policy="merge", limit=1), "limit is 1: the policy 'merge' takes none"),
+        (lambda: serve(FEW, ONE, policy="merge", skip_late=True), "skip_late"),
+        (lambda: serve(FEW, ONE, work=[1.0, -1.0] * (FEW.stream.size // 2)), "work"),
+        (lambda: serve(FEW, ONE).whole(2), "least"),
         (lambda: serve(FEW, ONE).percentile_ms(-1), "q is -1"),
         (lambda: periodic_wait_tail(20, 20, 1, 0), "streams is 20: it must be under 20"),
         (lambda: periodic_wait_tail(2, 20, 1, -1), "wait_ms"),
