@@ -160,7 +160,7 @@ def test_what_the_opening_says_of_fifteen_and_sixteen(page: dict[str, Any]) -> N
     assert page["within"](page["live_p99"]) == page["within"](page["theory_p99"]) == 15
     assert page["within"](page["uneven_p99"]) == 13
     assert page["within"](page["web_p99"]) == 11
-    assert page["full_p99"][300] > 1.2 * page["full_p99"][10]
+    assert page["full_p99"][300] > 1.2 * page["full_p99"][10] > 0
 
 
 def test_the_table_of_targets_agrees_with_the_figures(page: dict[str, Any]) -> None:
@@ -171,13 +171,15 @@ def test_the_table_of_targets_agrees_with_the_figures(page: dict[str, Any]) -> N
         assert many == math.floor(page["batch_limit"]) or page["batch_p99"][many + 1] > target
 
 
-def test_a_measured_recognizer_carries_three_streams_and_twice_as_many(page: dict[str, Any]) -> None:
+def test_a_measured_recognizer_carries_three_streams_and_few_more_with_longer_chunks(
+    page: dict[str, Any],
+) -> None:
     """Also that a log-normal law through the recorded p50 and p99 has about the recorded mean."""
-    sized = page["sized"]
-    assert sized[320, 3] < 300 < sized[320, 4]
-    assert sized[640, 4] < 300
-    assert sized[640, 6] < 1.3 * sized[320, 3]
-    assert page["carried"][640] == pytest.approx(2 * page["carried"][320], rel=0.1)
+    sized, places = page["sized"], page["places"]
+    assert sized[320][3] < 300 < 320 < sized[320][4]
+    assert places[320] == 3
+    assert 3 < places[640] <= places[1280] < 2 * places[320] < 7 < page["carried"][640]
+    assert sized[1280][1] > 180
     for size in (320, 640):
         assert page["update"](size).mean == pytest.approx(page["step_of"][size], rel=0.05)
 
