@@ -1,5 +1,6 @@
 """What is committed: nothing of the machine it was written on, and a README whose commands exist."""
 
+import importlib.metadata
 import json
 import re
 import subprocess
@@ -8,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -96,3 +98,14 @@ def test_commands_are_read_out_of_a_document() -> None:
         "Type `./just build-all`, `just engine=quarto build` or\n```sh\n./just nonsense\n```\nnot just prose."
     )
     assert commands_of(text) == {"build-all", "build", "nonsense"}
+
+
+def test_every_pinned_package_installs_on_the_first_python_3_11() -> None:
+    """Debian's 3.11 stays at 3.11.2; for a package that wants a later one pip finds nothing to install."""
+    wanted = {
+        f"{found.name} {found.version}": found.metadata["Requires-Python"]
+        for found in importlib.metadata.distributions()
+        if found.metadata["Requires-Python"]
+    }
+    assert wanted
+    assert [name for name, versions in wanted.items() if "3.11.0" not in SpecifierSet(versions)] == []
