@@ -156,6 +156,14 @@ def test_live_streams_follow_the_closed_form_and_random_ones_do_not(page: dict[s
     assert page["web_p99"][8] < 100 < page["web_p99"][9] * 1.01
 
 
+def test_the_smallest_run_is_one_of_those_in_the_figure(page: dict[str, Any]) -> None:
+    """One draw of phases among those whose p99 the figure pools."""
+    served = page["served"]
+    assert served.chunks.arrival_ms.size == 14 * math.ceil(60_000 / 320)
+    assert served.delay_ms.mean() == pytest.approx(page["live_mean"], rel=0.25)
+    assert served.percentile_ms(99) == pytest.approx(page["live_p99"][14], rel=0.4)
+
+
 def test_what_the_opening_says_of_fifteen_and_sixteen(page: dict[str, Any]) -> None:
     assert page["within"](page["live_p99"]) == page["within"](page["theory_p99"]) == 15
     assert page["within"](page["uneven_p99"]) == 13
