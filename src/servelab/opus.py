@@ -53,6 +53,7 @@ def library() -> Any:
     lib.opus_encoder_ctl.argtypes = [c_void_p, c_int]  # variadic: values are passed as c_int
     lib.opus_encode.argtypes = [c_void_p, samples, c_int, c_char_p, c_int32]
     lib.opus_decode.argtypes = [c_void_p, c_char_p, c_int32, samples, c_int, c_int]
+    lib.opus_packet_has_lbrr.argtypes = [c_char_p, c_int32]
     return lib
 
 
@@ -204,6 +205,15 @@ def bandwidth_hz(packet: bytes) -> int:
     if configuration < 16:  # hybrid, two frame sizes a bandwidth
         return (12_000, 20_000)[(configuration - 12) // 2]
     return (4_000, 8_000, 12_000, 20_000)[(configuration - 16) // 4]
+
+
+def has_copy(packet: bytes) -> bool:
+    """Whether a packet carries redundancy for the frame before it, as libopus reads it from the packet's
+    first bits.
+
+    Raises `OpusError` for a broken packet.
+    """
+    return _checked(library().opus_packet_has_lbrr(packet, len(packet))) == 1
 
 
 def encode(samples: Pcm16, encoder: Encoder) -> list[bytes]:

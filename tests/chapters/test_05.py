@@ -21,7 +21,6 @@ def page() -> dict[str, Any]:
 def test_solution_of_the_uplink_exercise(page: dict[str, Any]) -> None:
     assert page["g711_fits"] == {40: pytest.approx(0.72)}
     assert page["opus_fits"] == {
-        5: pytest.approx(0.76),
         10: pytest.approx(0.44),
         20: pytest.approx(0.28),
         40: pytest.approx(0.20),
@@ -53,39 +52,41 @@ def test_solution_of_the_gate_exercise(page: dict[str, Any]) -> None:
         }
         assert (wait, gate) == min(((wait, key) for key, wait in waits.items()), default=(np.inf, "none"))
     winners = [gate for gate, _ in page["gates"].values()]
+    for room in "white-40", "white-10", "babble-20":
+        assert vad[f"silero-50-{room}"]["missed"].value < 3
+        assert vad[f"silero-50-{room}"]["false_alarm"].value < 10
     assert winners[-1] == "none"
     assert len(set(winners)) == 4
 
 
 def test_solution_of_the_last_resort_exercise(page: dict[str, Any]) -> None:
-    silence = page["waits_silence"][page["at_ten"]]
-    measured, better = page["resorts"][page["SKILL"]], page["resorts"][page["BETTER"]]
-    for waits in measured, better:
-        assert waits == sorted(waits, reverse=True)
-    assert max(better) < silence
-    assert measured[1] > silence
-    assert 0 < silence - measured[2] < 10
+    silence = page["patience"].timeout_ms
+    wins = {reader: [wait < silence for wait in waits] for reader, waits in page["resorts"].items()}
+    assert all(won[1:] == [True, True] for won in wins.values())
+    assert [reader for reader, won in wins.items() if won[0]] == ["Italian"]
+    assert page["resorts"]["English"][2] == pytest.approx(page["resorts"]["English"][1], rel=0.02)
 
 
-def test_a_threshold_works_against_noise_and_fails_against_voices() -> None:
+def test_a_threshold_works_against_noise_and_fails_against_close_voices() -> None:
     vad = result("vad")
-    swept = [f"silero-{threshold}" for threshold in (20, 35, 50, 65, 80)]
+    swept = [f"silero-{threshold}" for threshold in (20, 35, 50, 65, 80, 90, 95)]
     for detector in swept:
-        for room in "white-40", "white-10", "white-0", "babble-40":
-            assert float(vad[f"{detector}-{room}.missed"]) < 7
+        for room in "white-40", "white-10", "babble-40", "babble-30":
+            assert float(vad[f"{detector}-{room}.missed"]) < 8
             assert float(vad[f"{detector}-{room}.false_alarm"]) < 6
         for room in "babble-10", "babble-0":
-            assert float(vad[f"{detector}-{room}.false_alarm"]) > 98
-    quiet, voices = (float(vad[f"silero-50-{room}-40.false_alarm"]) for room in ("white", "babble"))
-    assert voices <= quiet
+            assert float(vad[f"{detector}-{room}.false_alarm"]) > 90
+    assert 35 < float(vad["silero-20-babble-20.false_alarm"]) < 38
+    for name in "missed", "false_alarm":
+        assert float(vad[f"silero-80-babble-20.{name}"]) < 3
     others = [float(vad[f"webrtc-{mode}-babble-10.false_alarm"]) for mode in range(4)]
     assert others[3] < 50 < min(others[:3])
     assert float(vad["webrtc-0-white-0.false_alarm"]) == 100
+    assert float(vad["webrtc-0-babble-30.false_alarm"]) > 95
     assert 20 < float(vad["webrtc-3-white-10.missed"]) < 30 < float(vad["webrtc-3-white-0.missed"])
 
 
 def test_margins_cost_more_than_the_gap_that_people_leave(page: dict[str, Any]) -> None:
-    vad = result("vad")
     assert min(page["totals"].values()) > float(fact("turn-gap"))
     assert max(page["totals"].values()) <= 280
     noise = {
@@ -94,37 +95,107 @@ def test_margins_cost_more_than_the_gap_that_people_leave(page: dict[str, Any]) 
     }
     assert max(noise, key=lambda name: noise[name]) == "WebRTC 3"
     assert noise.pop("WebRTC 3") == 624
-    assert (min(noise.values()), max(noise.values())) == (240, 302)
-    onsets = {t: float(vad[f"silero-{t}-white-10.clipped_p95"]) for t in (20, 35, 50, 65, 80)}
-    assert len({onsets.pop(35), onsets.pop(50), onsets.pop(65), onsets.pop(80)}) == 1
-    assert onsets[20] > float(fact("silero-pad"))
-    assert page["onset_ms"] < 150
+    assert max(noise.values()) < 360
 
 
-def test_the_detector_as_measured_needs_a_short_last_resort(page: dict[str, Any]) -> None:
+def test_a_gate_costs_few_spoken_words_and_makes_the_recognizer_invent_some() -> None:
     vad = result("vad")
-    assert float(vad["turn-all.cut_taken"]) < float(vad["turn-all.pause_taken"])
-    assert float(vad["turn-all.auc_pause"]) < float(vad["turn-all.auc_cut"])
-    for last_ms, (cuts, wait, silence, _) in page["met"].items():
-        rule = endpointing.TurnDetector(page["look_ms"], last_ms, page["hit"], page["alarm"])
-        assert cuts == pytest.approx(2 * rule.cuts_per_pause(page["caller"]), rel=0.02)
-        assert wait == pytest.approx(rule.delay_ms, rel=0.02)
-        assert (wait < silence) == (last_ms < 3_000)
+    for gate in "silero-50-pre-0", "silero-50-pre-150", "webrtc-3-pre-150":
+        change = vad[f"gate-{gate}-white-40.replaced_change"]
+        assert (change.low or 0) < 0 < (change.high or 0)
+    assert (vad["gate-silero-50-pre-0-white-10.replaced_change"].low or 0) > 0
+    brought_back = vad["gate-silero-50-pre-150-white-10.replaced_change"]
+    assert (brought_back.low or 0) < 0 < (brought_back.high or 0)
+    for gate in "silero-50-pre-150", "webrtc-3-pre-150":
+        for room in "white-40", "white-10":
+            assert (vad[f"gate-{gate}-{room}.inserted_change"].low or 0) > 0
 
 
-def test_the_skill_buys_little_and_the_default_last_resort_makes_it_a_loss(page: dict[str, Any]) -> None:
-    silence, tuned, better = (page[f"waits_{name}"] for name in ("silence", "tuned", "better"))
-    assert (page["waits_default"] > silence).all()
-    assert (better < tuned).all()
-    assert (tuned < silence).all()
-    saved = silence - tuned
-    assert saved[page["at_ten"]] == pytest.approx(50, abs=3)
-    assert saved[page["CUTS"] == 0.45] == pytest.approx([117], abs=3)
+def test_the_scores_are_those_of_the_record(page: dict[str, Any]) -> None:
+    """Rates at the shipped threshold and areas under the curve, from the kept scores and from the record."""
+    vad = result("vad")
+    for reader, language in page["LANGUAGES"].items():
+        for kind, readers in (("cut", page["BROKEN_OFF"]), ("pause", page["PAUSES"])):
+            found = vad.values[f"turn-{language}"]
+            ends, others = readers[reader].rates(0.5)
+            assert 100 * ends == pytest.approx(found["end_taken"].value, abs=0.01)
+            assert 100 * others == pytest.approx(found[f"{kind}_taken"].value, abs=0.01)
+            assert readers[reader].area == pytest.approx(found[f"auc_{kind}"].value, abs=0.001)
+
+
+def test_the_comparison_is_what_simulated_turns_do(page: dict[str, Any]) -> None:
+    turns = page["caller"].turns(np.random.default_rng(3), 100_000)
+    for scores in page["BROKEN_OFF"].values():
+        rule = scores.detector(0.5, look_ms=page["look_ms"], timeout_ms=page["LAST_MS"])
+        seen = endpointing.endpoint(np.random.default_rng(4), turns, rule)
+        cuts, wait, _ = page["compared"](scores, page["LAST_MS"])
+        assert seen.cuts.mean() == pytest.approx(cuts, rel=0.03)
+        assert seen.delay_ms.mean() == pytest.approx(wait, rel=0.03)
+
+
+def test_which_savings_are_clear_of_zero(page: dict[str, Any]) -> None:
+    saved = page["SAVED"]
+
+    def clear(way: str, kind: str) -> set[str]:
+        return {reader for reader in page["LANGUAGES"] if saved[way, kind, reader][1] > 0}
+
+    broken, paused = "broken-off sentences", "pauses"
+    assert clear("last resort 3 s", broken) == {"English"}
+    assert clear("last resort 1 s", broken) == set(page["LANGUAGES"])
+    assert clear("last resort 3 s", paused) == clear("last resort 1 s", paused) == set()
+    for kind in broken, paused:
+        for reader in page["LANGUAGES"]:
+            _, low, high = saved["one cut in ten turns", kind, reader]
+            assert low < 0 <= high
+    for reader in "French", "Italian", "Russian":
+        _, low, high = saved["last resort 3 s", broken, reader]
+        assert low < 0 < high
+
+
+def test_the_end_of_a_turn_adds_up(page: dict[str, Any]) -> None:
+    ends = [page["release_ms"] + wait for wait in page["ENDINGS"].values()]
+    assert ends == pytest.approx([262, 278, 1248, 3050], abs=1)
+
+
+def test_copies_need_24_kbit_s(page: dict[str, Any]) -> None:
+    """The advice of the table: none at 16 kbit/s, a narrower band at 20, both whole at 24."""
+    found = {}
+    for kbit_s in (16, 20, 24):
+        encoder = opus.Encoder(16_000, 20.0, 1000 * kbit_s, fec=True, expected_loss=0.1)
+        packets = opus.encode(page["pcm"], encoder)
+        found[kbit_s] = np.mean([opus.has_copy(one) for one in packets]), set(map(opus.bandwidth_hz, packets))
+    assert found[16] == (0, {8_000})
+    assert found[20][0] > 0.8
+    assert max(found[20][1]) == 6_000
+    assert found[24][0] > 0.8
+    assert found[24][1] == {8_000}
+
+
+def test_the_clips_lose_what_the_page_counts(page: dict[str, Any]) -> None:
+    assert (int(page["clip_lost"].sum()), page["clip_lost"].size) == (64, 266)
+
+
+def test_a_decoder_that_drops_the_lookahead_needs_one_more_frame(page: dict[str, Any]) -> None:
+    assert [page["skipped_ms"](frame) for frame in (10, 20, 40)] == [170, 180, 200]
+
+
+def test_the_first_decoded_chunk_holds_no_sound_of_its_last_milliseconds() -> None:
+    """A click 4 ms before a chunk ends is heard in the frame after it, at every frame length."""
+    for frame_ms in (10.0, 20.0, 40.0):
+        encoder, decoder = opus.Encoder(16_000, frame_ms, 24_000), opus.Decoder(16_000, frame_ms)
+        sound = np.random.default_rng(0).normal(0, 30, 320 * 16).astype(np.int16)
+        sound[156 * 16 : 160 * 16] = 8_000 * np.sign(np.random.default_rng(1).normal(size=64))
+        size = encoder.frame_size
+        heard = np.concatenate(
+            [decoder.decode(encoder.encode(sound[at : at + size])) for at in range(0, sound.size, size)]
+        )
+        power = np.square(heard.astype(float))
+        assert power[: 160 * 16].sum() < 0.05 * power[160 * 16 : 180 * 16].sum()
 
 
 def test_what_the_transports_add_outweighs_a_small_payload(page: dict[str, Any]) -> None:
     assert page["websocket_share"] > 0.5
-    assert all(page["HEADERS"][name] > page["HEADERS"]["udp"] for name in page["HEADERS"] if name != "udp")
+    assert page["HEADERS"]["websocket"] > page["HEADERS"]["udp"]
     assert page["HEADERS"]["udp"] == pytest.approx(page["header"], abs=1)
 
 
@@ -145,6 +216,13 @@ def test_the_record_of_losses_says_what_the_prose_says() -> None:
     assert (loss["random-10-fec.wer_change"].low or 0) < 0 < (loss["random-10-fec.wer_change"].high or 0)
     plain, copies = (float(loss[f"random-20-{key}.payload_kbit_s"]) for key in ("concealment", "fec"))
     assert copies == pytest.approx(plain, rel=0.01)
+    silent, concealed, copied = (
+        loss[f"bursty-2-{answer}.wer_change"] for answer in ("silence", "concealment", "fec")
+    )
+    assert concealed.value == pytest.approx(silent.value, abs=0.1)
+    assert (copied.low or 0) < 0 < (copied.high or 0)
+    assert (loss["bursty-5-fec.wer_change"].low or 0) > 0
+    assert (loss["random-2-fec.wer_change"].low or 0) < 0 < (loss["random-2-fec.wer_change"].high or 0)
 
 
 def test_a_queue_grows_and_a_limit_drops(page: dict[str, Any]) -> None:
@@ -199,11 +277,10 @@ def test_the_record_says_what_the_prose_says() -> None:
         changes = {group: codecs[f"{group}.wer_{recognizer}_change"] for group in (*narrow, *wide)}
         assert all((changes[group].low or 0) > 0 for group in narrow[1:])
         assert all((changes[group].low or 0) < 0 < (changes[group].high or 0) for group in wide)
-    for group in narrow:
-        older, newer = (float(codecs[f"{group}.wer_{name}_change"]) for name in ("pocketsphinx", "moonshine"))
-        assert older > 9 * newer
+    assert all(float(codecs[f"{group}.wer_pocketsphinx_change"]) > 25 for group in narrow)
+    assert (codecs["pcm-8khz.wer_moonshine_change"].low or 0) < 0
     assert max(float(codecs[f"{group}.wer_pocketsphinx_change"]) for group in wide) < 2
-    narrowest = [float(codecs[f"{group}.wer_moonshine_change"]) for group in narrow]
-    assert min(narrowest) == float(codecs["pcm-8khz.wer_moonshine_change"])
+    narrowest = [float(codecs[f"{group}.wer_moonshine_change"]) for group in narrow[1:]]
+    assert min(narrowest) == float(codecs["g711.wer_moonshine_change"])
     assert max(narrowest) == float(codecs["opus-6k.wer_moonshine_change"])
     assert float(codecs["opus-12k.payload_kbit_s"]) < float(codecs["g711.payload_kbit_s"]) / 5

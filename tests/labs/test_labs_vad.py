@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,13 @@ from labs.session import MissingPartError
 from labs.speech import Utterance
 from labs.vad import (
     Stream,
+    gate_values,
+    heard,
+    in_gaps,
     moments,
     noisy,
     on_grid,
+    opened,
     runs,
     scores,
     sent,
@@ -21,10 +26,12 @@ from labs.vad import (
     stream_of,
     turn_values,
     widened,
+    write_scores,
 )
 
 from labs import detectors
 from servelab import audio
+from servelab.wer import WordErrors
 
 RATE_HZ = 16_000
 
@@ -102,6 +109,51 @@ def test_taken_shares_and_the_area_under_the_curve() -> None:
     assert values["end_taken"]["value"] == 100
     assert values["pause_taken"]["value"] == 50
     assert (values["auc_cut"]["value"], values["auc_pause"]["value"]) == (1, 0.75)
+
+
+def test_a_gate_opens_early_and_closes_late() -> None:
+    marked = np.zeros(100, dtype=bool)
+    marked[50:60] = True
+    assert list(runs(opened(marked, 0, 0))) == [(50, 60)]
+    assert list(runs(opened(marked, 150, 0))) == [(35, 60)]
+    assert list(runs(opened(marked, 0, 250))) == [(50, 85)]
+
+
+def test_a_recognizer_hears_what_the_gate_lets_through() -> None:
+    one = utterance((0.1, 0), (1.0, 0.1), (0.1, 0))
+    stream = stream_of([one, one], np.random.default_rng(2))
+    sizes: list[int] = []
+
+    def ear(samples: audio.Pcm16) -> str:
+        sizes.append(samples.size)
+        return "one two" if samples.size > 20_000 else "one"
+
+    whole = heard(ear, stream, stream.signal, ["one two"] * 2, np.ones_like(stream.speech))
+    gated = heard(ear, stream, stream.signal, ["one two"] * 2, stream.speech)
+    assert sizes == [32_000, 32_000, 16_000, 16_000]
+    assert (whole, gated) == ([[0, 0, 0, 2]] * 2, [[0, 1, 0, 2]] * 2)
+    shut = heard(ear, stream, stream.signal, ["one two"] * 2, np.zeros_like(stream.speech))
+    assert (len(sizes), shut) == (4, [[0, 2, 0, 2]] * 2)
+    values = gate_values(
+        {"whole": [WordErrors(*row) for row in whole], "gate": [WordErrors(*row) for row in gated]}
+    )
+    assert values["gate"]["wer_change"]["value"] == 50
+    assert values["gate"]["replaced_change"]["value"] == 50
+    assert values["gate"]["inserted"]["value"] == 0
+    found = in_gaps(ear, stream, stream.signal)
+    gap = stream.spans[1][0] - stream.spans[0][1]
+    assert found["minutes"] == pytest.approx(gap / 6_000)
+    assert found["words"] in (1, 2)
+
+
+def test_every_score_is_kept(tmp_path: Path) -> None:
+    write_scores(tmp_path / "s.jsonl", {"en": {"end": [0.9], "cut": [0.1, 0.25]}})
+    lines = [json.loads(line) for line in (tmp_path / "s.jsonl").read_text("utf-8").splitlines()]
+    assert lines == [
+        {"language": "en", "kind": "end", "score": 0.9},
+        {"language": "en", "kind": "cut", "score": 0.1},
+        {"language": "en", "kind": "cut", "score": 0.25},
+    ]
 
 
 def test_another_wheel_is_refused(tmp_path: Path) -> None:

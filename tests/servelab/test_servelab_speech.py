@@ -65,6 +65,18 @@ def test_the_first_byte_names_the_bandwidth(configuration: int, hertz: int) -> N
     assert opus.bandwidth_hz(bytes([configuration << 3])) == hertz
 
 
+def test_redundancy_needs_bits_to_spare(speech: Pcm16) -> None:
+    """Asked for it, the encoder carries none at 16 kbit/s; unasked, none at all."""
+    shares = {}
+    for kbit_s, expected_loss in ((24, 0.0), (16, 0.1), (24, 0.1)):
+        encoder = opus.Encoder(16_000, 20.0, 1000 * kbit_s, fec=True, expected_loss=expected_loss)
+        shares[kbit_s, expected_loss] = np.mean([opus.has_copy(one) for one in opus.encode(speech, encoder)])
+    assert shares[24, 0.0] == shares[16, 0.1] == 0
+    assert shares[24, 0.1] > 0.5
+    with pytest.raises(opus.OpusError):
+        opus.has_copy(b"")
+
+
 def test_a_lost_frame_is_concealed_and_redundancy_recovers_it_better(speech: Pcm16) -> None:
     encoder = opus.Encoder(16_000, 20.0, 24_000, fec=True, expected_loss=0.2)
     packets = opus.encode(speech, encoder)
