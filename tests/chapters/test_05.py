@@ -147,6 +147,8 @@ def test_which_savings_are_clear_of_zero(page: dict[str, Any]) -> None:
         for reader in page["LANGUAGES"]:
             _, low, high = saved["one cut in ten turns", kind, reader]
             assert low < 0 <= high
+    lost = {reader for reader in page["LANGUAGES"] if saved["last resort 3 s", paused, reader][2] < 0}
+    assert lost == {"French", "Russian"}
     for reader in "French", "Italian", "Russian":
         _, low, high = saved["last resort 3 s", broken, reader]
         assert low < 0 < high
