@@ -157,6 +157,7 @@ def test_which_savings_are_clear_of_zero(page: dict[str, Any]) -> None:
 def test_the_end_of_a_turn_adds_up(page: dict[str, Any]) -> None:
     ends = [page["release_ms"] + wait for wait in page["ENDINGS"].values()]
     assert ends == pytest.approx([262, 278, 1248, 3050], abs=1)
+    assert round(ends[3] / ends[1]) == 11
 
 
 def test_copies_need_24_kbit_s(page: dict[str, Any]) -> None:
