@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 
 from .cells import run_cells
 
@@ -107,8 +108,7 @@ def test_the_model_runs_in_its_sessions_context(page: dict[str, Any]) -> None:
 
 
 def test_spans_of_the_model_have_the_sessions_span_as_parent(page: dict[str, Any]) -> None:
-    trace = pytest.importorskip("opentelemetry.sdk.trace")
-    tracer = trace.TracerProvider().get_tracer("test")
+    tracer = TracerProvider().get_tracer("test")
 
     def model(_chunk: int) -> Any:
         with tracer.start_as_current_span("step") as span:

@@ -47,11 +47,18 @@ def plain(text: str) -> str:
     return re.sub(r"[^\w%\u2212\ue000]|_", "", text).replace("\ue000", ".")
 
 
+def in_every_edition(element: Any) -> bool:
+    """Whether the words of an element are the page's: no comment, no formula's source, nothing of UNHEARD."""
+    if not isinstance(element.tag, str) or element.tag == "annotation":
+        return False
+    return not set(element.get("class", "").split()) & set(UNHEARD)
+
+
 def text_of(element: Any) -> str:
     """All text of an element, without what only one edition shows (see UNHEARD)."""
     parts = [element.text or ""]
     for child in element:
-        if isinstance(child.tag, str) and not set(child.get("class", "").split()) & set(UNHEARD):
+        if in_every_edition(child):
             parts.append(text_of(child))
         parts.append(child.tail or "")
     return "".join(parts)
@@ -150,10 +157,7 @@ def text_before(block: Any, mark: Any) -> str:
             return False
         parts.append(element.text or "")
         for child in element:
-            hidden = (
-                set(child.get("class", "").split()) & set(UNHEARD) if isinstance(child.tag, str) else True
-            )
-            if not hidden and walk(child):
+            if in_every_edition(child) and walk(child):
                 return True
             parts.append(child.tail or "")
         return False
