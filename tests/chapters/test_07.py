@@ -168,7 +168,7 @@ def test_what_the_opening_says_of_fifteen_and_sixteen(page: dict[str, Any]) -> N
     assert page["within"](page["live_p99"]) == page["within"](page["theory_p99"]) == 15
     assert page["within"](page["uneven_p99"]) == 13
     assert page["within"](page["web_p99"]) == 11
-    assert page["full_p99"][300] > 1.2 * page["full_p99"][10] > 0
+    assert page["full_p99"][10] < page["TARGET_MS"] < page["full_p99"][1_000]
 
 
 def test_the_table_of_targets_agrees_with_the_figures(page: dict[str, Any]) -> None:
@@ -248,13 +248,17 @@ def test_overlap_comes_sooner_and_what_was_heard_is_least(page: dict[str, Any]) 
     first = [page[name].first_word_ms for name in ("by_clause", "by_sentence", "one_after_another")]
     assert first == sorted(first)
     assert 0 < page["cut"].heard < page["cut"].spoken < page["cut"].written < 36
-    later = page["by_clause"].interrupted(page["CUT_MS"] + 2_500)
+    done = page["by_clause"].ready_ms[-1]
+    assert 200 < done - page["CUT_MS"] < 400
+    later = page["by_clause"].interrupted(done)
     assert later.spoken == later.written == 36
 
 
 def test_the_slider_and_the_reply_agree_where_they_are_the_same(page: dict[str, Any]) -> None:
     assert "No silence" in page["grid"][0, 1, 1][1]
     assert max(page["by_clause"].gaps_ms) < 1
+    # at 75 ms a word three words do not last until the next segment is there
+    assert {place[:2] for place, (_, says) in page["grid"].items() if "No silence" not in says} == {(0, 3)}
 
 
 def test_every_recognizer_takes_back_about_a_word_for_each_it_keeps(page: dict[str, Any]) -> None:
