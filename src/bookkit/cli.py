@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -30,12 +31,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments, argparse.Namespace(findings=findings))
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        return int(given.run(given))
+        done = int(given.run(given))
+        sys.stdout.flush()
+        return done
     except ManuscriptError as error:
         print(error, file=sys.stderr)
     except KeyboardInterrupt:
         print("interrupted; the last good book is untouched", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output (head, a pager) has seen enough. The interpreter would complain at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         print(

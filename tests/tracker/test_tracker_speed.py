@@ -61,3 +61,15 @@ def test_status_of_a_full_size_book_takes_less_than_a_second(full: Path) -> None
     assert "of 90,000 words" in said
     assert statistics.median(same) < LIMIT_S
     assert statistics.median(edited) < LIMIT_S
+
+
+def test_a_reader_who_leaves_early_gets_no_complaint(full: Path) -> None:
+    """`status | head -1`: the pipe is closed before all is written."""
+    command = f'"{sys.executable}" -u -m bookkit.cli status --root "{full}"'
+    done = subprocess.run(
+        ["bash", "-c", f"{command} | true; exit ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (141, "")
