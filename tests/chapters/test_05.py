@@ -67,7 +67,7 @@ def test_solution_of_the_last_resort_exercise(page: dict[str, Any]) -> None:
     assert page["resorts"]["English"][2] == pytest.approx(page["resorts"]["English"][1], rel=0.02)
 
 
-def test_a_threshold_works_against_noise_and_fails_against_close_voices() -> None:
+def test_a_threshold_works_against_noise_and_fails_against_close_voices(page: dict[str, Any]) -> None:
     vad = result("vad")
     swept = [f"silero-{threshold}" for threshold in (20, 35, 50, 65, 80, 90, 95)]
     for detector in swept:
@@ -83,6 +83,10 @@ def test_a_threshold_works_against_noise_and_fails_against_close_voices() -> Non
     assert others[3] < 50 < min(others[:3])
     assert float(vad["webrtc-0-white-0.false_alarm"]) == 100
     assert float(vad["webrtc-0-babble-30.false_alarm"]) > 95
+    strict = {room: float(vad[f"webrtc-3-{room}.false_alarm"]) for room in page["ROOMS"].values()}
+    assert strict.pop("babble-0") > 95
+    assert 24 < strict.pop("babble-10") < 28
+    assert max(strict.values()) < 6
     assert 20 < float(vad["webrtc-3-white-10.missed"]) < 30 < float(vad["webrtc-3-white-0.missed"])
 
 
@@ -96,6 +100,9 @@ def test_margins_cost_more_than_the_gap_that_people_leave(page: dict[str, Any]) 
     assert max(noise, key=lambda name: noise[name]) == "WebRTC 3"
     assert noise.pop("WebRTC 3") == 624
     assert max(noise.values()) < 360
+    for name in "Silero 0.2", "Silero 0.35", "Silero 0.5", "Silero 0.65", "Silero 0.8":
+        assert abs(noise.pop(name) - page["totals"][name]) <= 10
+    assert all(wait > page["totals"][name] for name, wait in noise.items())
 
 
 def test_a_gate_costs_few_spoken_words_and_makes_the_recognizer_invent_some() -> None:
@@ -177,6 +184,27 @@ def test_copies_need_24_kbit_s(page: dict[str, Any]) -> None:
 
 def test_the_clips_lose_what_the_page_counts(page: dict[str, Any]) -> None:
     assert (int(page["clip_lost"].sum()), page["clip_lost"].size) == (64, 266)
+    assert len(page["power"]) == 265
+
+
+def test_packets_of_the_smallest_frames_are_narrow_and_of_the_coder_for_music(page: dict[str, Any]) -> None:
+    _, packets = opus.roundtrip(page["pcm"], 16_000, 24_000, 2.5)
+    assert {packet[0] >> 3 for packet in packets} == {16}
+
+
+def test_what_the_echo_leaves_follows_from_its_taps(page: dict[str, Any]) -> None:
+    """Neighboring taps add up for a voice, whose power lies far under the sampling rate."""
+    main, second = page["ECHO_TAPS"]
+    assert page["left_db"](0.1) == pytest.approx(20 * np.log10((main + second) / (0.1 * main)), abs=0.5)
+
+
+def test_the_slider_keeps_the_path_of_an_overloaded_link(page: dict[str, Any]) -> None:
+    for (i, j), (cells, _) in page["positions"].items():
+        link, frame = list(page["LINKS"])[j], opus.FRAMES_MS[i]
+        *parts, (total, _) = cells
+        assert sum(value for value, _ in parts) == pytest.approx(total)
+        assert parts[2] == (page["LINKS"][link].path_ms, f"{page['LINKS'][link].path_ms:.1f} ms")
+        assert (cells[-1][1] == "never") == (page["RUNS"][link, frame].load >= 1)
 
 
 def test_a_decoder_that_drops_the_lookahead_needs_one_more_frame(page: dict[str, Any]) -> None:
