@@ -211,7 +211,7 @@ def missing_values(values: list[Value], text: str) -> list[str]:
 
 def place_of(value: Value, text: str, reached: int, ahead: int) -> int | None:
     """The place nearest to `reached` and at most `ahead` letters after it where the value stands in `text`
-    within 300 letters after the words before it.
+    soon after the words before it.
 
     A figure may float before the words that name it, so the search goes back by about three pages. A page may
     end between the words and the value or within the words, and a running head, a folio, notes or a figure
@@ -219,10 +219,11 @@ def place_of(value: Value, text: str, reached: int, ahead: int) -> int | None:
     titles once more.
     """
     start, end = max(0, reached - 6000), reached + ahead
-    for letters in (len(value.before), 24, 12, 5):
+    # Two clips with their captions may stand where a page ends; five letters are too common for that.
+    for letters, apart in ((24, 1000), (12, 1000), (5, 300)):
         words = value.before[-letters:]
         places = [
-            text.find(value.text, match.end(), match.end() + 300)
+            text.find(value.text, match.end(), match.end() + apart)
             for match in re.compile(re.escape(words)).finditer(text, start, end)
         ]
         found = [place for place in places if place >= 0]
