@@ -181,7 +181,7 @@ echo $? > "$OUT/code"
 find "$DISK/.cache/press" -name "next*" -o -name "old*" > "$OUT/left"
 """
 ON_A_READ_ONLY_DISK = ON_A_FULL_DISK.replace(
-    'head -c 32M /dev/zero > "$DISK/ballast" 2>/dev/null || true', 'mount -o remount,ro "$DISK"'
+    'head -c 32M /dev/zero > "$DISK/ballast" 2>/dev/null || true', 'mount -o remount,bind,ro "$DISK"'
 )
 
 
