@@ -291,7 +291,7 @@ LAB = Lab(
     title="One model behind four servers",
     what="throughput and latency against offered load: plain endpoint, thread pool, batcher, LitServe",
     why="to know what batching buys under load, and what it costs a lone client",
-    takes="about 9 minutes",
+    takes="about 12 minutes",
     needs="requirements-labs.txt; two cores",
     run=run,
 )

@@ -20,6 +20,7 @@ local function part(name)
   return dofile(press and pandoc.path.join { press.dir, name } or quarto.utils.resolve_path(name))
 end
 
+kit.finding = part "finding.lua"
 part "emit.lua" (kit)
 local answers = part "answers.lua" (kit)
 local handlers = {}

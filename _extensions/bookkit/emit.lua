@@ -65,15 +65,6 @@ return function(kit)
   -- Content walked by the whole filter, for handlers that return a list and stop pandoc's own descent.
   function kit.walk(blocks) return pandoc.Blocks(blocks):walk(kit.filter) end
 
-  -- `**Finding.** How to read it.` -> the finding, the rest.
-  function kit.finding(inlines)
-    local rest = pandoc.Inlines(inlines)
-    if #rest == 0 or rest[1].t ~= "Strong" then return nil, rest end
-    local finding = rest:remove(1).content
-    while #rest > 0 and (rest[1].t == "Space" or rest[1].t == "SoftBreak") do rest:remove(1) end
-    return finding, rest
-  end
-
   local months = { "January", "February", "March", "April", "May", "June", "July", "August", "September",
     "October", "November", "December" }
 

@@ -3,8 +3,10 @@
 import re
 import unicodedata
 import zipfile
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -166,9 +168,9 @@ def text_before(block: Any, mark: Any) -> str:
     return "".join(parts)
 
 
-def printed(pdf: Path) -> str:
-    """The text of a PDF as it is printed, its pages one after another."""
-    return "\n".join(page.extract_text() for page in pypdf.PdfReader(pdf).pages)
+def pages_of_pdf(pdf: Path) -> list[str]:
+    """The text of each page of a PDF as it is printed."""
+    return [page.extract_text() for page in pypdf.PdfReader(pdf).pages]
 
 
 def numbered(text: str) -> set[str]:
@@ -193,15 +195,18 @@ def stands(item: Item, text: str) -> bool:
     return any(start in text[max(0, at - 400) : at + len(label) + 400] for at in places)
 
 
-def missing_values(values: list[Value], text: str) -> list[str]:
-    """Values that do not follow one another in the plain text of a PDF, each near the words before it.
+def missing_values(values: list[Value], pages: list[str]) -> list[str]:
+    """Values that do not follow one another in the plain text of a PDF's pages, each beside the words before
+    it or beyond the page's end.
 
     The first value of a chapter, which may follow many pages without any, is looked for in all that comes.
     """
+    text = "".join(pages)
+    ends = list(accumulate(map(len, pages)))
     reached, missing, chapter = 0, [], ""
     for value in values:
         before, chapter = chapter, value.id.split("-")[0]
-        place = place_of(value, text, reached, 12_000 if chapter == before else len(text))
+        place = place_of(value, text, ends, reached, 12_000 if chapter == before else len(text))
         if place is None:
             missing.append(f"{value.id}: {value.text} after …{value.before}")
         else:
@@ -209,24 +214,24 @@ def missing_values(values: list[Value], text: str) -> list[str]:
     return missing
 
 
-def place_of(value: Value, text: str, reached: int, ahead: int) -> int | None:
-    """The place nearest to `reached` and at most `ahead` letters after it where the value stands in `text`
-    soon after the words before it.
+def place_of(value: Value, text: str, ends: list[int], reached: int, ahead: int) -> int | None:
+    """The place nearest to `reached` and at most `ahead` letters after it where the value stands in `text`,
+    beside the words before it, or, where a page ends between them, soon after.
 
-    A figure may float before the words that name it, so the search goes back by about three pages. A page may
-    end between the words and the value or within the words, and a running head, a folio, notes or a figure
-    stand there. So fewer of the words may do. Far ahead stands something else: the list of clips has their
-    titles once more.
+    A figure may float before the words that name it, so the search goes back by about three pages. Where a
+    page ends within the words or after them, a running head, a folio, notes, a figure or two clips stand
+    there. So fewer of the words may do, of a hyphenated word its end. Far ahead stands something else: the
+    list of clips has their titles once more.
     """
     start, end = max(0, reached - 6000), reached + ahead
-    # Two clips with their captions may stand where a page ends; five letters are too common for that.
-    for letters, apart in ((24, 1000), (12, 1000), (5, 300)):
+    for letters, apart in ((24, 0), (24, 1000), (12, 1000), (5, 300), (3, 0)):
         words = value.before[-letters:]
-        places = [
-            text.find(value.text, match.end(), match.end() + apart)
-            for match in re.compile(re.escape(words)).finditer(text, start, end)
-        ]
-        found = [place for place in places if place >= 0]
-        if found:
-            return min(found, key=lambda place: abs(place - reached))
+        places = []
+        for match in re.compile(re.escape(words)).finditer(text, start, end):
+            place = text.find(value.text, match.end(), match.end() + apart + len(value.text))
+            page_end = ends[bisect_left(ends, match.start() - 24)]
+            if place == match.end() or (place >= 0 and page_end <= place + len(value.text)):
+                places.append(place)
+        if places:
+            return min(places, key=lambda place: abs(place - reached))
     return None

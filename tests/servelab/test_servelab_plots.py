@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import pytest
 from matplotlib.figure import Figure
 
+from bookkit.manuscript import cells
 from servelab import plots
 from servelab.plots import Palette
 
@@ -37,6 +38,10 @@ def test_a_cell_shows_light_and_then_dark(capsys: pytest.CaptureFixture[str]) ->
     plots.draw_both(draw)
     shown = capsys.readouterr().out
     assert shown.index(plots.PALETTES["light"].accent) < shown.index(plots.PALETTES["dark"].accent)
+
+
+def test_the_press_knows_the_form_for_phones_by_the_same_name() -> None:
+    assert plots.NARROW == cells.NARROW
 
 
 def test_a_phone_gets_panels_one_below_another() -> None:

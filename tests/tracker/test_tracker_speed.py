@@ -65,7 +65,7 @@ def test_status_of_a_full_size_book_takes_less_than_a_second(full: Path) -> None
 
 def test_a_reader_who_leaves_early_gets_no_complaint(full: Path) -> None:
     """`status | head -1`: the pipe is closed before all is written."""
-    command = f'"{sys.executable}" -u -m bookkit.cli status --root "{full}"'
+    command = f'"{sys.executable}" -m bookkit.cli status --root "{full}"'
     done = subprocess.run(
         ["bash", "-c", f"{command} | true; exit ${{PIPESTATUS[0]}}"],
         capture_output=True,

@@ -4,6 +4,7 @@
 -- own Divs, so there a Div with the id goes around the element.
 
 local code = require "code"
+local finding = require "finding"
 local kinds = require "kinds"
 local pictures = require "pictures"
 
@@ -51,7 +52,7 @@ return function(edition)
 
   -- A figure, its finding as a short headline above the picture.
   local function figure(float, body, words)
-    local headline, how = kinds.finding(words)
+    local headline, how = finding(words)
     local class = pictures.is_wide(float) and "out-wide" or "side-cap"
     local out = pandoc.Blocks {}
     if headline then out:insert(enclosed('<p class="finding label">', headline, "</p>")) end

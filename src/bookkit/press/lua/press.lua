@@ -15,7 +15,12 @@ local files = require "files"
 
 local steps = {
   parse = function(job) require("reader").parse(job) end,
-  write = function(job) require("writer").write(job) end,
+  write = function(job)
+    if not package.loaded.writer then  -- what the press shares with its extension is found there
+      package.path = package.path .. ";" .. pandoc.path.join { job.extension, "?.lua" }
+    end
+    require("writer").write(job)
+  end,
 }
 
 local function run(name)

@@ -1,6 +1,7 @@
 -- Constructs, floats, tables and formulas as calls of book.typ, which is imported as `bookkit`.
 
 local code = require "code"
+local finding = require "finding"
 local kinds = require "kinds"
 local pictures = require "pictures"
 
@@ -109,7 +110,7 @@ local function float(div)
     body = inside(body)
   end
   if kind == "sub" then return call("panel-figure", common, body, line(words)), false end
-  local headline, how = kinds.finding(words)
+  local headline, how = finding(words)
   headline = headline or pandoc.Inlines {}
   if kind == "tbl" then return call("tbl", common, line(headline), body, line(how)), false end
   if pictures.is_wide(div) then common = common .. ", wide-figure: true" end
